@@ -1,0 +1,116 @@
+"""The history of a run: one row per (seed, evaluation), as Parquet columns and as NumPy arrays."""
+
+from dataclasses import dataclass, fields
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+Integers = npt.NDArray[np.int64]
+Floats = npt.NDArray[np.float64]
+
+MAX_ROWS = 50_000_000
+"""A history of more rows is refused unread: 3 GB in memory, and a few hostile kilobytes can claim as many."""
+
+
+def schema(metric: str) -> pa.Schema:
+    """Return the columns of history.parquet for a metric's bare name, e.g. ``accuracy`` for ``val_accuracy``."""
+    return pa.schema(
+        [
+            ("seed", pa.int64()),
+            ("step", pa.int64()),
+            ("epoch", pa.float64()),
+            ("samples", pa.int64()),
+            ("train_loss", pa.float64()),
+            ("val_loss", pa.float64()),
+            (f"val_{metric}", pa.float64()),
+            ("learning_rate", pa.float64()),
+        ]
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class History:
+    """Equal-length columns, one row per (seed, evaluation); ``val_metric`` is stored as ``val_<metric>``.
+
+    ``train_loss`` is the mean of the minibatch losses since the last row and NaN at step 0. A float that is not finite
+    is null on disk and NaN here.
+    """
+
+    seed: Integers
+    step: Integers
+    epoch: Floats
+    samples: Integers
+    train_loss: Floats
+    val_loss: Floats
+    val_metric: Floats
+    learning_rate: Floats
+
+    def to_table(self, metric: str) -> pa.Table:
+        """Return the columns as an Arrow table; raises ValueError if their lengths differ."""
+        columns = [getattr(self, field.name) for field in fields(self)]
+        lengths = {field.name: len(column) for field, column in zip(fields(self), columns, strict=True)}
+        if len(set(lengths.values())) != 1:
+            raise ValueError(f"the columns of a history differ in length: {lengths}")
+        return pa.table(
+            [_to_arrow(column, kind.type) for column, kind in zip(columns, schema(metric), strict=True)],
+            schema=schema(metric),
+        )
+
+    @classmethod
+    def from_table(cls, table: pa.Table) -> "History":
+        """Return the columns of an Arrow table by position, null as NaN."""
+        names = [field.name for field in fields(cls)]
+        return cls(**dict(zip(names, to_arrays(table).values(), strict=True)))
+
+
+def to_arrays(table: pa.Table) -> dict[str, npt.NDArray[np.generic]]:
+    """Return the table's columns by name, null as NaN."""
+    return {name: table.column(name).to_numpy() for name in table.column_names}
+
+
+def to_bytes(table: pa.Table) -> bytes:
+    """Return the table as Parquet, every page with a checksum so that a flipped bit cannot pass for a result."""
+    sink = pa.BufferOutputStream()
+    pq.write_table(table, sink, compression="zstd", use_dictionary=False, write_page_checksum=True, store_schema=False)
+    return bytes(sink.getvalue())
+
+
+def read_table(path: Path, *, metric: str, rows: int) -> pa.Table | str:
+    """Return the table in a Parquet file, or what is wrong with it: damaged, other columns, another number of rows."""
+    try:
+        with path.open("rb") as file:
+            parquet = pq.ParquetFile(file, page_checksum_verification=True)
+            problem = _metadata_problem(parquet, metric=metric, rows=rows)
+            return problem or parquet.read(use_threads=False)
+    except FileNotFoundError:
+        return f"{path.name} is missing"
+    except (OSError, pa.ArrowException) as error:
+        return f"{path.name} is damaged or truncated ({_first_line(error)})"
+
+
+def _metadata_problem(parquet: pq.ParquetFile, *, metric: str, rows: int) -> str:
+    found = parquet.metadata.num_rows
+    if found != rows:
+        return f"history.parquet holds {found} rows, run.json says {rows}"
+    if found > MAX_ROWS:
+        return f"history.parquet claims {found} rows; at most {MAX_ROWS} are read"
+    expected = schema(metric)
+    if not parquet.schema_arrow.equals(expected):
+        columns = ", ".join(f"{field.name} {field.type}" for field in parquet.schema_arrow)
+        wanted = ", ".join(f"{field.name} {field.type}" for field in expected)
+        return f"history.parquet holds the columns {columns}; expected {wanted}"
+    return ""
+
+
+def _to_arrow(column: npt.NDArray[np.generic], kind: pa.DataType) -> pa.Array:
+    if pa.types.is_integer(kind):
+        return pa.array(column, type=kind)
+    values = np.asarray(column, dtype=np.float64)
+    return pa.array(values, type=kind, mask=~np.isfinite(values))
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).splitlines() or [type(error).__name__])[0]

@@ -1,0 +1,63 @@
+"""One run record in memory: the fields of run.json, and the history on demand."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from bnbench.errors import UserError
+from bnbench.records import history
+from bnbench.records.layout import HISTORY_FILE
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Record:
+    """A run record that was checked when it was read; ``raw`` is run.json as it stands.
+
+    ``seeds`` holds the seeds that count: where two folders hold the same (cell, seed), only one of the two records
+    keeps it, while ``raw["seeds"]`` still lists it.
+    """
+
+    path: Path
+    raw: dict[str, Any]
+    seeds: list[dict[str, Any]]
+    schema_version: int
+    cell_id: str
+    workload_id: str
+    workload: str
+    entry: str
+    norm: str
+    dataset: str
+    experiments: list[str]
+    track: str
+    status: str
+    config: dict[str, Any]
+    identity: dict[str, Any]
+    metric: dict[str, Any]
+    targets: dict[str, Any] | None
+    rows: int
+    timing: dict[str, Any]
+    environment: dict[str, Any]
+    error: dict[str, Any] | None
+
+    @classmethod
+    def from_raw(cls, path: Path, raw: dict[str, Any]) -> "Record":
+        """Return the record of a run.json that has passed ``schema.validate``."""
+        return cls(path=path, raw=raw, **raw)
+
+    def history(self) -> dict[str, npt.NDArray[Any]]:
+        """Return the columns of history.parquet by name, int64 or float64, null as NaN, only the rows of ``seeds``.
+
+        Raises UserError if the file is missing, damaged or disagrees with run.json.
+        """
+        path = self.path / HISTORY_FILE
+        table = history.read_table(path, metric=self.metric["name"], rows=self.rows)
+        if isinstance(table, str):
+            raise UserError(f"{self.path}: {table}")
+        columns = history.to_arrays(table)
+        if len(self.seeds) == len(self.raw["seeds"]):
+            return columns
+        kept = np.isin(columns["seed"], [seed["seed"] for seed in self.seeds])
+        return {name: column[kept] for name, column in columns.items()}

@@ -1,0 +1,2 @@
+"""What run.json must hold."""
+SCHEMA_VERSION = 1
