@@ -11,8 +11,8 @@ def final_metric(
 ) -> tuple[Interval, int]:
     """Return the mean final metric with its t interval, and how many seeds counted at the trivial predictor's value.
 
-    `values` (n,) and `diverged` (n,). A diverged seed, or one whose value is not finite, counts at `trivial`: it is never
-    dropped and never NaN. Without a `trivial` value such a seed leaves the mean unknown (None) rather than flattered.
+    `values` (n,) and `diverged` (n,). A diverged seed, or one whose value is not finite, counts at `trivial`: it is
+    never dropped and never NaN. Without a `trivial` value such a seed leaves the mean unknown (None), not flattered.
 
     >>> interval, counted_trivial = final_metric(np.array([0.9, np.nan]), np.array([False, True]), trivial=0.1)
     >>> interval.estimate, counted_trivial

@@ -16,8 +16,8 @@ def more_seeds(differences: Floats, *, alpha: float, comparisons: int, power: fl
     """Return about how many more pairs give the paired test `power` at alpha/comparisons, None beyond a thousand.
 
     With δ = |mean| / s of the observed `differences` (n,), n' = ((z_{1−α/2} + z_power)/δ)² + z²_{1−α/2}/2 (the normal
-    formula with Guenther's correction for Student's t, 1981), and never fewer than the pairs whose smallest p can pass at
-    all. None also where nothing points to a difference: a zero mean, or fewer than two pairs to see a spread in.
+    formula with Guenther's correction for Student's t, 1981), and never fewer than the pairs whose smallest p can pass
+    at all. None also where nothing points to a difference: a zero mean, or fewer than two pairs to see a spread in.
 
     >>> more_seeds(np.array([-10., 30., 10., 20., 0., 20.]), alpha=0.05, comparisons=1)
     9

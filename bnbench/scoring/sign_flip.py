@@ -66,7 +66,7 @@ def _all_sums(sizes: Floats) -> Floats:
 
 
 def _enumerated(sizes: Floats, threshold: float) -> float:
-    """Every pattern is one of the first half's sums plus one of the second half's: 2ⁿ pairs met by sorting 2ⁿᐟ² sums."""
+    """Every pattern is a sum over half of the pairs plus one over the rest: 2ⁿ patterns met by sorting 2ⁿᐟ² sums."""
     first, second = _all_sums(sizes[::2]), np.sort(_all_sums(sizes[1::2]))
     at_least = len(first) * len(second) - int(np.sum(np.searchsorted(second, threshold - first, side="left")))
     return min(1.0, 2.0 * at_least / (len(first) * len(second)))

@@ -28,8 +28,8 @@ UNKNOWN = Speedup(None, None, None, "undefined")
 def speedup(reference: Times, entry: Times, *, confidence: float = CONFIDENCE) -> Speedup:
     """Return mean(a)/mean(b) of paired a = min(t, T) of the reference and b of the entry, with its t interval.
 
-    log(ratio) ± t(n−1)·s/√n, where s is the standard deviation of aᵢ/ā − bᵢ/b̄ (paired delta method). No interval for one
-    pair. No ratio when neither hits once, nor when a mean is zero (a target met before the first step has no speed).
+    log(ratio) ± t(n−1)·s/√n, where s is the standard deviation of aᵢ/ā − bᵢ/b̄ (paired delta method). No interval for
+    one pair. No ratio when neither hits once, nor when a mean is zero: a target met before the first step has no speed.
     Raises ValueError when the two are not pairs.
 
     >>> both = np.array([True, True])
@@ -56,8 +56,8 @@ def speedup(reference: Times, entry: Times, *, confidence: float = CONFIDENCE) -
 def bound_of(reference: Times, entry: Times) -> Bound:
     """Return what the censored ratio says about the ratio of full times.
 
-    A miss would have taken longer than T, so a miss of the reference makes the ratio a lower bound and a miss of the entry
-    an upper bound; misses of both pull both ways and bound nothing.
+    A miss would have taken longer than T, so a miss of the reference makes the ratio a lower bound and a miss of the
+    entry an upper bound; misses of both pull both ways and bound nothing.
     """
     if reference.any_missed and entry.any_missed:
         return "undefined"

@@ -1,6 +1,7 @@
 """What one entry's times to target say on their own: restricted mean, median, hit rate.
 
-All censoring is at one common budget T, so Kaplan–Meier's curve is 1 − ECDF and its area up to T is the mean of min(t, T).
+All censoring is at one common budget T, so Kaplan–Meier's curve is 1 − ECDF and its area up to T is the mean of
+min(t, T).
 """
 
 from math import ceil

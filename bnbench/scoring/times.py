@@ -61,13 +61,13 @@ def time_to_target(
         raise ValueError(f"direction is {direction!r}, expected 'max' or 'min'")
     if consecutive < 1:
         raise ValueError(f"consecutive is {consecutive}, expected at least 1")
-    meets = np.isfinite(values) & ((values >= target) if direction == "max" else (values <= target))
+    meets: Bools = np.isfinite(values) & ((values >= target) if direction == "max" else (values <= target))
     if diverged_at_step is not None:
         last_alive = np.where(np.isnan(diverged_at_step), np.inf, diverged_at_step)
         meets = meets & (steps[None, :] < last_alive[:, None])
     if consecutive > 1:
         padded = np.pad(meets, ((0, 0), (0, consecutive - 1)))  # a run the budget cuts short is not confirmed
-        meets = sliding_window_view(padded, consecutive, axis=1).all(axis=2)
-    reached = meets.any(axis=1)
+        meets = np.logical_and.reduce(sliding_window_view(padded, consecutive, axis=1), axis=2)
+    reached: Bools = np.logical_or.reduce(meets, axis=1)
     first = np.asarray(steps, dtype=float)[meets.argmax(axis=1)]
     return Times(np.where(reached, np.minimum(first, budget), float(budget)), reached, float(budget))
