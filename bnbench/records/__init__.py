@@ -1,7 +1,29 @@
-"""Run records: identity, layout, atomic writing, tolerant reading, locks. Imports neither torch nor lightning nor hydra."""
+"""Run records: identity, layout, atomic writing, tolerant reading, locks; without torch, lightning or hydra."""
 
+from bnbench.records.experiments import add_cells as add_cells
+from bnbench.records.experiments import list_experiments as list_experiments
+from bnbench.records.experiments import read_experiment as read_experiment
 from bnbench.records.history import History as History
-from bnbench.records.read import Overlap as Overlap
+from bnbench.records.identity import ENGINE_VERSION as ENGINE_VERSION
+from bnbench.records.identity import canonical_json as canonical_json
+from bnbench.records.identity import cell_id as cell_id
+from bnbench.records.identity import digest as digest
+from bnbench.records.identity import without_introduction_defaults as without_introduction_defaults
+from bnbench.records.identity import workload_id as workload_id
+from bnbench.records.layout import cell_folder as cell_folder
+from bnbench.records.layout import record_folder as record_folder
+from bnbench.records.lock import cell_lock as cell_lock
+from bnbench.records.lock import holder as holder
+from bnbench.records.overlap import Overlap as Overlap
 from bnbench.records.read import Runs as Runs
-from bnbench.records.read import Skipped as Skipped
+from bnbench.records.read import finished_seeds as finished_seeds
+from bnbench.records.read import load_records as load_records
+from bnbench.records.read import unfinished_folders as unfinished_folders
 from bnbench.records.record import Record as Record
+from bnbench.records.record import Skipped as Skipped
+from bnbench.records.schema import SCHEMA_VERSION as SCHEMA_VERSION
+from bnbench.records.schema import load_schema as load_schema
+from bnbench.records.schema import validate as validate
+from bnbench.records.write import begin_record as begin_record
+from bnbench.records.write import remove_unfinished as remove_unfinished
+from bnbench.records.write import write_record as write_record

@@ -2,11 +2,14 @@
 
 from dataclasses import dataclass, fields
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.parquet as pq
+
+from bnbench.records.layout import HISTORY_FILE
 
 Integers = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
@@ -62,11 +65,11 @@ class History:
     @classmethod
     def from_table(cls, table: pa.Table) -> "History":
         """Return the columns of an Arrow table by position, null as NaN."""
-        names = [field.name for field in fields(cls)]
-        return cls(**dict(zip(names, to_arrays(table).values(), strict=True)))
+        columns: list[Any] = list(to_arrays(table).values())
+        return cls(**{field.name: column for field, column in zip(fields(cls), columns, strict=True)})
 
 
-def to_arrays(table: pa.Table) -> dict[str, npt.NDArray[np.generic]]:
+def to_arrays(table: pa.Table) -> dict[str, npt.NDArray[Any]]:
     """Return the table's columns by name, null as NaN."""
     return {name: table.column(name).to_numpy() for name in table.column_names}
 
@@ -81,28 +84,35 @@ def to_bytes(table: pa.Table) -> bytes:
 def read_table(path: Path, *, metric: str, rows: int) -> pa.Table | str:
     """Return the table in a Parquet file, or what is wrong with it: damaged, other columns, another number of rows."""
     try:
-        with path.open("rb") as file:
-            parquet = pq.ParquetFile(file, page_checksum_verification=True)
-            problem = _metadata_problem(parquet, metric=metric, rows=rows)
-            return problem or parquet.read(use_threads=False)
+        if not path.is_file() and path.exists():  # opening a named pipe would wait for ever
+            return f"{path.name} is not a plain file"
+        parquet = pq.ParquetFile(pa.BufferReader(path.read_bytes()), page_checksum_verification=True)
+        problem = _shape_problem(parquet.schema_arrow, found=parquet.metadata.num_rows, metric=metric, rows=rows)
+        return problem or parquet.read(use_threads=False)
     except FileNotFoundError:
         return f"{path.name} is missing"
     except (OSError, pa.ArrowException) as error:
         return f"{path.name} is damaged or truncated ({_first_line(error)})"
 
 
-def _metadata_problem(parquet: pq.ParquetFile, *, metric: str, rows: int) -> str:
-    found = parquet.metadata.num_rows
+def table_problem(table: pa.Table, *, metric: str, rows: int) -> str:
+    """Return what is wrong with a table's row count or columns before it is written, "" if nothing is."""
+    return _shape_problem(table.schema, found=table.num_rows, metric=metric, rows=rows)
+
+
+def _shape_problem(found_schema: pa.Schema, *, found: int, metric: str, rows: int) -> str:
     if found != rows:
-        return f"history.parquet holds {found} rows, run.json says {rows}"
+        return f"{HISTORY_FILE} holds {found} rows, run.json says {rows}"
     if found > MAX_ROWS:
-        return f"history.parquet claims {found} rows; at most {MAX_ROWS} are read"
+        return f"{HISTORY_FILE} claims {found} rows; at most {MAX_ROWS} are read"
     expected = schema(metric)
-    if not parquet.schema_arrow.equals(expected):
-        columns = ", ".join(f"{field.name} {field.type}" for field in parquet.schema_arrow)
-        wanted = ", ".join(f"{field.name} {field.type}" for field in expected)
-        return f"history.parquet holds the columns {columns}; expected {wanted}"
+    if not found_schema.equals(expected):
+        return f"{HISTORY_FILE} holds the columns {_columns(found_schema)}; expected {_columns(expected)}"
     return ""
+
+
+def _columns(found: pa.Schema) -> str:
+    return ", ".join(f"{field.name} {field.type}" for field in found)
 
 
 def _to_arrow(column: npt.NDArray[np.generic], kind: pa.DataType) -> pa.Array:

@@ -21,8 +21,8 @@ _MAX_INTEGER_BITS = 1024
 def canonical_json(value: Any) -> str:
     """Return the one JSON text of a value: sorted keys, no spaces, one spelling per number.
 
-    Numbers equal in value are equal in text (``1.0`` as ``1``, ``-0.0`` as ``0``), other floats are written by ``repr``,
-    the shortest text that reads back exactly; ``true`` and ``1`` stay different. A tuple is a list.
+    Numbers equal in value are equal in text (``1.0`` as ``1``, ``-0.0`` as ``0``), other floats are written by
+    ``repr``, the shortest text that reads back exactly; ``true`` and ``1`` stay different. A tuple is a list.
 
     Raises UserError for NaN, infinities, keys that are no text, and types that JSON does not have.
 

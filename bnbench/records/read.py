@@ -1,48 +1,16 @@
 """Tolerant reading: every record that can be trusted, and by name every folder that cannot; one never costs another."""
 
-import json
-import stat
-from collections.abc import Iterable
-from dataclasses import dataclass, field, replace
-from math import isfinite
+from collections.abc import Iterator
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
-
-import numpy as np
 
 from bnbench.errors import UserError
-from bnbench.records import history, layout, schema
+from bnbench.records import layout
+from bnbench.records.check import read_record
+from bnbench.records.overlap import Overlap as Overlap
+from bnbench.records.overlap import without_overlaps
 from bnbench.records.record import Record as Record
-
-MAX_RUN_BYTES = 64 * 2**20
-"""A longer run.json is refused unread; one of 1,024 seeds takes about half a megabyte."""
-
-
-@dataclass(frozen=True, slots=True)
-class Skipped:
-    """A folder that does not count, and why; ``unfinished`` if training again is all it needs."""
-
-    path: Path
-    reason: str
-    unfinished: bool = False
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Overlap:
-    """Seeds of one cell that two folders hold: only the copy in ``kept``, the first by path, counts."""
-
-    cell_id: str
-    seeds: tuple[int, ...]
-    kept: Path
-    path: Path
-    identical: bool
-
-    @property
-    def reason(self) -> str:
-        """Return one sentence for reports: what lies twice, whether the two agree, and which one counts."""
-        listed = ", ".join(map(str, self.seeds[:8])) + (", ..." if len(self.seeds) > 8 else "")
-        verdict = "identical, counted once" if self.identical else "with DIFFERENT results"
-        return f"{len(self.seeds)} seed(s) of cell {self.cell_id} ({listed}) also lie in {self.kept}, {verdict}; kept {self.kept}"
+from bnbench.records.record import Skipped as Skipped
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,3 +22,95 @@ class Runs:
     skipped: list[Skipped] = field(default_factory=list)
     copies: list[Overlap] = field(default_factory=list)
     conflicts: list[Overlap] = field(default_factory=list)
+
+
+def load_records(*paths: Path | str, check_history: bool = True) -> Runs:
+    """Return every record under the paths: RUNS_DIRs, cell folders or single record folders.
+
+    Whatever does not count is named in ``skipped``, ``copies`` or ``conflicts``; one bad file never costs another
+    record. The same folder reached by two paths counts once. Order is by path. With ``check_history`` every history is
+    read in full and compared with its run.json; without, only ``run.json`` is looked at.
+
+    Raises UserError if a path does not exist or is not a folder.
+    """
+    found: list[Record | Skipped] = []
+    seen: set[Path] = set()
+    for path in paths:
+        for candidate in _candidates(_existing_folder(Path(path))):
+            if isinstance(candidate, Skipped):
+                found.append(candidate)
+            elif (real := candidate.resolve()) not in seen:
+                seen.add(real)
+                found.append(read_record(candidate, check_history=check_history))
+    skipped = [item for item in found if isinstance(item, Skipped)]
+    records = [item for item in found if isinstance(item, Record)]
+    kept, overlaps = without_overlaps([record for record in records if record.status == "finished"])
+    return Runs(
+        records=kept,
+        failed=[record for record in records if record.status == "failed"],
+        skipped=skipped,
+        copies=[overlap for overlap in overlaps if overlap.identical],
+        conflicts=[overlap for overlap in overlaps if not overlap.identical],
+    )
+
+
+def finished_seeds(cell_folder: Path) -> set[int]:
+    """Return the seeds of this cell that need no training: those of every sound, finished record in its folder.
+
+    A record of another cell, copied here by hand, finishes nothing. The folder need not exist.
+    """
+    cell_id = layout.cell_id_of(cell_folder)
+    return {
+        entry["seed"]
+        for record in map(read_record, _record_folders(cell_folder))
+        if isinstance(record, Record) and record.status == "finished" and record.cell_id == cell_id
+        for entry in record.seeds
+    }
+
+
+def unfinished_folders(cell_folder: Path) -> list[Path]:
+    """Return the cell's record folders without run.json, or whose history disagrees with it, by name."""
+    found = map(read_record, _record_folders(cell_folder))
+    return [item.path for item in found if isinstance(item, Skipped) and item.unfinished]
+
+
+def _existing_folder(path: Path) -> Path:
+    if not path.exists():
+        raise UserError(f"{path} does not exist; expected a folder of runs, as runs_dir of bnbench.train names it")
+    if not path.is_dir():
+        raise UserError(f"{path} is not a folder; expected a folder of runs, as runs_dir of bnbench.train names it")
+    return path
+
+
+def _candidates(path: Path) -> Iterator[Path | Skipped]:
+    """Yield the record folders of a RUNS_DIR, a cell or a record, and what among the cells is none."""
+    if path.resolve().name.startswith(layout.RECORD_PREFIX):
+        yield path
+        return
+    if own := _record_folders(path):
+        yield from own
+        return
+    for cell in _folders(path):
+        if cell.name in layout.NOT_CELLS or cell.name.startswith("."):
+            continue
+        try:
+            folders = _record_folders(cell)
+        except UserError as error:
+            yield Skipped(cell, str(error))
+            continue
+        yield from folders
+        if not folders:
+            yield Skipped(cell, "holds no seeds-... folder: not a cell, or one killed before its first run")
+
+
+def _record_folders(cell_folder: Path) -> list[Path]:
+    return [path for path in _folders(cell_folder) if path.name.startswith(layout.RECORD_PREFIX)]
+
+
+def _folders(path: Path) -> list[Path]:
+    try:
+        return sorted(child for child in path.iterdir() if child.is_dir())
+    except FileNotFoundError:
+        return []
+    except OSError as error:
+        raise UserError(f"{path} cannot be read ({error.strerror})") from error

@@ -12,6 +12,15 @@ from bnbench.records import history
 from bnbench.records.layout import HISTORY_FILE
 
 
+@dataclass(frozen=True, slots=True)
+class Skipped:
+    """A folder that does not count, and why; ``unfinished`` if all it needs is to be trained again."""
+
+    path: Path
+    reason: str
+    unfinished: bool = False
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Record:
     """A run record that was checked when it was read; ``raw`` is run.json as it stands.
@@ -50,10 +59,11 @@ class Record:
     def history(self) -> dict[str, npt.NDArray[Any]]:
         """Return the columns of history.parquet by name, int64 or float64, null as NaN, only the rows of ``seeds``.
 
-        Raises UserError if the file is missing, damaged or disagrees with run.json.
+        A failed record has no rows. Raises UserError if the file is missing, damaged or disagrees with run.json.
         """
-        path = self.path / HISTORY_FILE
-        table = history.read_table(path, metric=self.metric["name"], rows=self.rows)
+        if self.status == "failed":
+            return history.to_arrays(history.schema(self.metric["name"]).empty_table())
+        table = history.read_table(self.path / HISTORY_FILE, metric=self.metric["name"], rows=self.rows)
         if isinstance(table, str):
             raise UserError(f"{self.path}: {table}")
         columns = history.to_arrays(table)

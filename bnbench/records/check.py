@@ -1,0 +1,134 @@
+"""Reading one record folder without trusting it: a Record that is sound, or what is wrong with it."""
+
+import json
+import stat
+from math import isfinite
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from bnbench.records import history, schema
+from bnbench.records.layout import HISTORY_FILE, RUN_FILE
+from bnbench.records.record import Record, Skipped
+
+MAX_JSON_BYTES = 64 * 2**20
+"""A longer run.json is refused unread: one of 1,024 seeds takes about half a megabyte."""
+
+# A longer integer is larger than every float: no number of a record is, and reading one takes quadratic time.
+_MAX_DIGITS = 309
+
+
+def read_record(folder: Path, *, check_history: bool = True) -> Record | Skipped:
+    """Return the record in a folder, or why it does not count; never raises for what a file holds.
+
+    With ``check_history`` the whole history is read: its page checksums, columns, row count, seeds and steps.
+    """
+    raw = read_json(folder / RUN_FILE)
+    if raw is None:
+        return Skipped(folder, "unfinished: no run.json (killed, or still training)", unfinished=True)
+    if isinstance(raw, str):
+        return Skipped(folder, raw)
+    version = raw.get("schema_version")
+    if isinstance(version, int) and version > schema.SCHEMA_VERSION:
+        return Skipped(
+            folder,
+            f"run.json has schema_version {version}, this bnbench reads up to {schema.SCHEMA_VERSION}: written by a "
+            "newer bnbench; upgrade to read it",
+        )
+    if problems := schema.validate(raw):
+        more = f" (and {len(problems) - 1} more problems)" if len(problems) > 1 else ""
+        return Skipped(folder, f"run.json is not a record: {problems[0]}{more}")
+    record = Record.from_raw(folder, raw)
+    if check_history and record.status == "finished":
+        table = history.read_table(folder / HISTORY_FILE, metric=record.metric["name"], rows=record.rows)
+        if problem := table if isinstance(table, str) else rows_problem(record, table):
+            return Skipped(folder, f"unfinished: {problem}", unfinished=True)
+    return record
+
+
+def read_json(path: Path) -> dict[str, Any] | str | None:
+    """Return the object in a JSON file, what is wrong with the file, or None if there is none; see ``parse_json``."""
+    try:
+        status = path.stat()
+        if not stat.S_ISREG(status.st_mode):  # opening a named pipe would wait for ever
+            return f"{path.name} is not a plain file"
+        if status.st_size > MAX_JSON_BYTES:
+            return f"{path.name} has {status.st_size} bytes; at most {MAX_JSON_BYTES} are read"
+        content = path.read_bytes()
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        return f"{path.name} cannot be read ({error.strerror})"
+    value = parse_json(content)
+    return f"{path.name} {value}" if isinstance(value, str) else value
+
+
+def parse_json(content: bytes) -> dict[str, Any] | str:
+    """Return the object that UTF-8 JSON holds, or what is wrong with it.
+
+    Stricter than JSON, since a stranger may have written it: no NaN or infinity, no number that overflows a float, no
+    text that could not be printed.
+    """
+    try:
+        text = content.decode()
+        value = json.loads(text, parse_float=_finite, parse_int=_bounded, parse_constant=_refused)
+        if "\\u" in text:
+            json.dumps(value, ensure_ascii=False).encode()  # half a surrogate pair would fail at the first print
+    except RecursionError:
+        return "is not valid JSON: nested too deep"
+    except ValueError as error:  # JSONDecodeError and UnicodeError are ValueErrors
+        return f"is not valid JSON: {error}"
+    return value if isinstance(value, dict) else f"holds a {type(value).__name__}; expected an object"
+
+
+def rows_problem(record: Record, table: pa.Table) -> str:
+    """Return how the rows of a history disagree with a finished record's run.json, "" if they do not.
+
+    Every seed has its row at step 0, each (seed, step) stands once, and no row lies at or beyond a divergence.
+    """
+    if any(table.column(name).null_count for name in ("seed", "step", "samples")):
+        return f"{HISTORY_FILE} has rows without a seed, step or number of samples"
+    seeds, steps = table.column("seed").to_numpy(), table.column("step").to_numpy()
+    listed = sorted(entry["seed"] for entry in record.seeds)
+    found = np.unique(seeds).tolist()
+    if found != listed:
+        return f"{HISTORY_FILE} holds the seeds {_few(found)}, run.json {_few(listed)}"
+    if steps.min() < 0 or np.unique(seeds[steps == 0]).tolist() != listed:
+        return f"{HISTORY_FILE} lacks the row at step 0 of some seed"
+    order = np.lexsort((steps, seeds))
+    if bool(np.any((np.diff(seeds[order]) == 0) & (np.diff(steps[order]) == 0))):
+        return f"{HISTORY_FILE} holds two rows of one seed and step"
+    return _divergence_problem(record, seeds, steps)
+
+
+def _divergence_problem(record: Record, seeds: npt.NDArray[np.int64], steps: npt.NDArray[np.int64]) -> str:
+    for entry in record.seeds:
+        died = entry["diverged_at_step"]
+        # The row at step 0 stands whatever happens: it was evaluated before the first update.
+        if died is not None and bool(np.any((seeds == entry["seed"]) & (steps >= max(died, 1)))):
+            return f"{HISTORY_FILE} has rows of seed {entry['seed']} after its divergence at step {died}"
+    return ""
+
+
+def _few(values: list[int]) -> str:
+    shown = ", ".join(str(value) for value in values[:8])
+    return f"{shown}, ... ({len(values)} in all)" if len(values) > 8 else shown
+
+
+def _finite(text: str) -> float:
+    if not isfinite(value := float(text)):
+        raise ValueError(f"{text[:20]} is larger than any float")
+    return value
+
+
+def _bounded(text: str) -> int:
+    if len(text) > _MAX_DIGITS:
+        raise ValueError(f"an integer of {len(text)} digits; at most {_MAX_DIGITS} are read")
+    return int(text)
+
+
+def _refused(text: str) -> None:
+    raise ValueError(f"{text} is not JSON; a number that is not finite is written as null")
