@@ -1,0 +1,114 @@
+"""From a source's rows to a task: split, preprocess, measure the trivial predictor, take the checksum."""
+
+from dataclasses import asdict
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from bnbench.datasets import sources as sources  # importing the package registers every source
+from bnbench.datasets.preprocessing import PREPROCESSINGS
+from bnbench.datasets.schema import DatasetConfig, Targets
+from bnbench.datasets.split import Split, split_rows
+from bnbench.datasets.table import SOURCES, Kind, Table
+from bnbench.datasets.task import Task, checksum_of
+from bnbench.errors import UserError, nearest
+
+# metric: the kind of labels it is for, and which way is better
+METRICS: dict[str, tuple[Kind, str]] = {"accuracy": ("classification", "max"), "rmse": ("regression", "min")}
+
+
+def load(config: DatasetConfig) -> Task:
+    """Return the task that a file of `conf/dataset/` describes.
+
+    Raises UserError for whatever is wrong with the configuration, the files it names or the rows in them.
+    """
+    return prepare(SOURCES.get(config.source)(config), config=config)
+
+
+def prepare(table: Table, *, config: DatasetConfig) -> Task:
+    """Split and preprocess a source's rows."""
+    preprocessing = PREPROCESSINGS.get(config.preprocessing)
+    _check_metric(table, config)
+    split = split_rows(table, config=config)
+    inputs = table.floating_inputs()
+    train_inputs = inputs[split.train]
+    transform = preprocessing(train_inputs, table)
+    labels, label_scale = _prepare_labels(table, split)
+    tensors = {
+        "train_inputs": _float32(transform(train_inputs)),
+        "train_labels": torch.from_numpy(labels[split.train]),
+        "validation_inputs": _float32(transform(inputs[split.validation])),
+        "validation_labels": torch.from_numpy(labels[split.validation]),
+        "test_inputs": _float32(transform(inputs[split.test])),
+        "test_labels": torch.from_numpy(labels[split.test]),
+    }
+    trivial = _trivial(labels[split.train], labels[split.validation], kind=table.kind) * label_scale
+    return Task(
+        name=config.name,
+        kind=table.kind,
+        **tensors,
+        num_features=table.inputs.shape[1],
+        num_outputs=table.num_classes if table.kind == "classification" else 1,
+        metric_name=config.metric,
+        direction=config.direction,
+        trivial=trivial,
+        label_scale=label_scale,
+        targets=_checked_targets(config.targets, config=config, trivial=trivial),
+        checksum=checksum_of(tensors, label_scale=label_scale),
+    )
+
+
+def _float32(inputs: NDArray[np.floating]) -> torch.Tensor:
+    return torch.from_numpy(np.ascontiguousarray(inputs, dtype=np.float32))
+
+
+def _prepare_labels(table: Table, split: Split) -> tuple[NDArray[np.generic], float]:
+    """Return class indices and 1, or values standardised on the training part and their standard deviation there."""
+    if table.kind == "classification":
+        return table.labels.astype(np.int64, copy=False), 1.0
+    train = table.labels[split.train].astype(np.float64)
+    label_scale = float(train.std())
+    if label_scale == 0.0:
+        raise UserError(
+            f"data set '{table.name}': all {len(train)} training labels are {train[0]}: nothing can be learned"
+        )
+    return ((table.labels - train.mean()) / label_scale).astype(np.float32), label_scale
+
+
+def _trivial(train_labels: NDArray[np.generic], validation_labels: NDArray[np.generic], *, kind: Kind) -> float:
+    if kind == "classification":
+        majority = np.bincount(train_labels).argmax()
+        return float(np.mean(validation_labels == majority))
+    # the training part's mean is 0 after standardising
+    return float(np.sqrt(np.mean(np.square(validation_labels.astype(np.float64)))))
+
+
+def _check_metric(table: Table, config: DatasetConfig) -> None:
+    if config.metric not in METRICS:
+        raise UserError(f"dataset.metric={config.metric}: unknown metric; {nearest(config.metric, METRICS)}")
+    kind, direction = METRICS[config.metric]
+    if kind != table.kind:
+        fitting = ", ".join(name for name, (of_kind, _) in METRICS.items() if of_kind == table.kind)
+        raise UserError(
+            f"dataset.metric={config.metric} is for {kind}, and '{table.name}' is {table.kind}; expected {fitting}"
+        )
+    if config.direction != direction:
+        raise UserError(f"dataset.direction={config.direction}: expected {direction} for the metric {config.metric}")
+
+
+def _checked_targets(
+    targets: Targets | None, *, config: DatasetConfig, trivial: float
+) -> dict[str, float | str] | None:
+    """A ladder climbs from the trivial predictor; one that does not would let a constant prediction count as
+    converged."""
+    if targets is None:
+        return None
+    sign = 1 if config.direction == "max" else -1
+    steps = [sign * value for value in (trivial, targets.easy, targets.medium, targets.hard)]
+    if not steps[0] < steps[1] <= steps[2] <= steps[3]:
+        raise UserError(
+            f"dataset.targets: easy={targets.easy}, medium={targets.medium}, hard={targets.hard}: expected values "
+            f"that climb ({config.direction}) from the {config.metric} {trivial:.4g} of the trivial predictor"
+        )
+    return asdict(targets)

@@ -1,0 +1,49 @@
+"""A prepared data set: everything training needs, as tensors."""
+
+import hashlib
+from dataclasses import dataclass
+from typing import Any
+
+from jaxtyping import Float, Shaped
+from torch import Tensor
+
+from bnbench.datasets.table import Kind
+
+
+@dataclass(frozen=True, eq=False)
+class Task:
+    """Split and preprocessed tensors in CPU memory, and how results on them are measured.
+
+    Inputs are float32. Labels are int64 class indices, or float32 values standardised on the training part, where an
+    error in original units is the error times `label_scale`. `trivial` is the metric on the validation part, in
+    original units, of always predicting the training part's most frequent class or mean. `checksum` is that of the
+    prepared tensors: another file, split or preprocessing has another one.
+    """
+
+    name: str
+    kind: Kind
+    train_inputs: Float[Tensor, "train_rows features"]
+    train_labels: Shaped[Tensor, " train_rows"]
+    validation_inputs: Float[Tensor, "validation_rows features"]
+    validation_labels: Shaped[Tensor, " validation_rows"]
+    test_inputs: Float[Tensor, "test_rows features"]
+    test_labels: Shaped[Tensor, " test_rows"]
+    num_features: int
+    num_outputs: int
+    metric_name: str
+    direction: str
+    trivial: float
+    label_scale: float
+    targets: dict[str, Any] | None
+    checksum: str
+
+
+def checksum_of(tensors: dict[str, Tensor], *, label_scale: float) -> str:
+    """Return the SHA-256 of the tensors in their order: name, dtype, shape and bytes of each, and the scale of the
+    labels."""
+    digest = hashlib.sha256(f"label_scale={label_scale!r}\n".encode())
+    for name, tensor in tensors.items():
+        array = tensor.contiguous().numpy()
+        digest.update(f"{name} {array.dtype.str} {array.shape}\n".encode())
+        digest.update(array.data.cast("B"))
+    return digest.hexdigest()
