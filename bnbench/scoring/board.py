@@ -1,6 +1,5 @@
 """The result of scoring: plain data, ready for JSON, from which every report is made."""
 
-import json
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -126,7 +125,3 @@ class Board:
                 lines.append(f"{workload.workload} ({workload.target_level}, {track})")
                 lines += [f"  {row.rank}. {row.entry}: {row.verdict}" for row in rows]
         return "\n".join([*lines, *self.notes, *(f"skipped {item.path}: {item.reason}" for item in self.skipped)])
-
-    def to_json(self) -> str:
-        """Return `to_dict` as strict JSON text."""
-        return json.dumps(self.to_dict(), indent=2, ensure_ascii=False, allow_nan=False) + "\n"

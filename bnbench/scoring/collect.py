@@ -87,7 +87,7 @@ def _curves_or_skip(record: Record, rules: Rules, skipped: list[Skipped]) -> Ite
     try:
         columns = record.history()
     except UserError as error:
-        skipped.append(Skipped(record.path, str(error)))
+        skipped.append(Skipped(record.path, str(error).removeprefix(f"{record.path}: ")))
         return
     steps = rules.steps()
     sorted_columns = _by_seed(columns, rules)

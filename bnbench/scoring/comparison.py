@@ -28,7 +28,7 @@ class SeedTimes:
 
 @dataclass(frozen=True)
 class Pairs:
-    """Two entries on the seeds they share; `differences` (n,) = first − second in steps, > 0 if the second is faster."""
+    """Two entries on the seeds they share; `differences` (n,) = first − second in steps: > 0, the second is faster."""
 
     first: Times
     second: Times

@@ -9,7 +9,6 @@ from numpy.typing import NDArray
 
 from bnbench.records import Record, Skipped
 
-
 MAX_EVALUATIONS = 1_000_000
 """A record that claims more would fill the memory: its evaluation steps are laid out before its rows are looked at."""
 

@@ -8,6 +8,7 @@ from bnbench.records import Record, Runs, Skipped
 from bnbench.scoring.board import Board, Row, Workload
 from bnbench.scoring.collect import WorkloadCurves, collect
 from bnbench.scoring.rows import GIVEN, block
+from bnbench.scoring.rules import is_reference
 from bnbench.scoring.workload_names import workload_names
 
 LEVELS = ("easy", "medium", "hard")
@@ -50,6 +51,9 @@ def score(
     shown = [row for row in rows if norms is None or row.norm in norms or row.is_reference]
     if len(shown) < len(rows):
         notes.append(f"{len(shown)} of {len(rows)} rows are shown; ranks and corrections count all of them.")
+    if records and not any(is_reference(record.entry, record.norm, reference) for record in records):
+        known = {record.entry for record in records} | {record.norm for record in records}
+        notes.insert(0, f"the reference '{reference}' is in none of these runs: {nearest(reference, known)}")
     return Board(reference, tuple(described), tuple(shown), (*not_scored(runs), *refused), tuple(notes))
 
 

@@ -3,7 +3,6 @@
 from dataclasses import dataclass
 
 from bnbench.scoring.comparison import Comparison
-from bnbench.scoring.intervals import CONFIDENCE
 from bnbench.scoring.seeds_needed import MOST_SEEDS
 from bnbench.scoring.sign_flip import pairs_needed
 
@@ -127,9 +126,3 @@ def p_text(p_holm: float) -> str:
 
 def _plural(count: int, noun: str) -> str:
     return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"
-
-
-UNCORRECTED = (
-    f"Intervals are {CONFIDENCE:.0%} each and not corrected for several comparisons; "
-    "verdicts follow the Holm-corrected sign-flip test."
-)

@@ -1,0 +1,155 @@
+"""`python -m bnbench.leaderboard`: read runs, score them, show the board. Never imports torch, lightning or hydra."""
+
+import argparse
+import io
+import os
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from math import isfinite
+from pathlib import Path
+
+from bnbench.errors import UserError
+from bnbench.records.atomic import write_atomically
+from bnbench.records.experiments import list_experiments, read_experiment
+from bnbench.records.read import Runs, load_records
+from bnbench.reports import print_board, to_csv, to_json, to_markdown, to_text
+from bnbench.scoring import Board, score
+from bnbench.scoring.score import ALL_LEVELS, LEVELS, require_known
+
+FINE, FAILED, BAD_USAGE = 0, 1, 2
+FORMATS: dict[str, Callable[[Board], str]] = {
+    "table": to_text,
+    "json": to_json,
+    "csv": to_csv,
+    "markdown": to_markdown,
+}
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command and return its exit code: 0 fine, 1 something failed, 2 bad usage."""
+    options = parser().parse_args(arguments)
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="replace")  # a terminal that cannot show × still shows the board
+    try:
+        return show(options)
+    except BrokenPipeError:
+        # The reader (`| head`) has seen enough; what Python would still flush goes nowhere.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return FINE
+    except Exception as error:
+        if options.debug:
+            raise
+        if isinstance(error, UserError):
+            return complain(str(error), code=FAILED)
+        return complain(f"internal error ({type(error).__name__}: {error}); run again with --debug", code=FAILED)
+
+
+def show(options: argparse.Namespace) -> int:
+    """Load, score and write as the options say."""
+    runs = load_records(*options.runs_dirs)
+    try:
+        if options.experiment is not None:
+            runs = of_experiments(runs, options.runs_dirs, options.experiment)
+        board = score(
+            runs,
+            target=options.target,
+            level=options.level,
+            reference=options.reference,
+            norms=options.norm,
+            datasets=options.dataset,
+        )
+    except UserError as error:
+        if options.debug:
+            raise
+        return complain(str(error), code=BAD_USAGE)
+    deliver(board, form=options.format, output=options.output)
+    if not board.entries:
+        where = ", ".join(map(str, options.runs_dirs))
+        return complain(
+            f"no run to rank in {where}; train some: python -m bnbench.train +experiment=quickstart -m", code=FAILED
+        )
+    return FINE
+
+
+def of_experiments(runs: Runs, runs_dirs: Sequence[Path], experiments: Sequence[str]) -> Runs:
+    """Return the runs with only the cells and seeds that the experiments asked for, by their indexes or the records."""
+    indexed = {folder: set(list_experiments(folder)) for folder in runs_dirs}
+    recorded = {name for record in runs.records for name in record.experiments}
+    require_known("experiment", experiments, recorded.union(*indexed.values()))
+    asked: dict[str, set[int]] = {}
+    for folder, known in indexed.items():
+        for name in known.intersection(experiments):
+            for cell_id, cell in read_experiment(folder, name).items():
+                asked.setdefault(cell_id, set()).update(cell["seeds"])
+    records = []
+    for record in runs.records:
+        if record.cell_id in asked:
+            seeds = [seed for seed in record.seeds if seed["seed"] in asked[record.cell_id]]
+        else:
+            seeds = record.seeds if set(experiments).intersection(record.experiments) else []
+        if seeds:
+            records.append(replace(record, seeds=seeds))
+    return replace(runs, records=records)
+
+
+def deliver(board: Board, *, form: str, output: Path | None) -> None:
+    """Write the board to `output`, or to standard output."""
+    if output is not None:
+        try:
+            write_atomically(output, FORMATS[form](board).encode())
+        except UserError as error:
+            raise UserError(f"cannot write --output {output}: {error.__cause__ or error}") from error
+    elif form == "table":
+        print_board(board)
+    else:
+        sys.stdout.write(FORMATS[form](board))
+    sys.stdout.flush()
+
+
+def complain(message: str, *, code: int) -> int:
+    """Write one line to standard error and return the exit code."""
+    sys.stderr.write(f"bnbench.leaderboard: {message}\n")
+    return code
+
+
+def parser() -> argparse.ArgumentParser:
+    """Return the command line's parser."""
+    made = argparse.ArgumentParser(
+        prog="python -m bnbench.leaderboard",
+        description="Rank normalization layers by recorded runs: which is first at the target, and is it real?",
+        allow_abbrev=False,
+    )
+    add = made.add_argument
+    add("runs_dirs", nargs="*", type=Path, default=[Path("runs")], metavar="RUNS_DIR", help="default: runs")
+    goal = made.add_mutually_exclusive_group()
+    goal.add_argument("--target", type=finite, metavar="X", help="metric value that counts as reached, e.g. 0.95")
+    goal.add_argument("--level", choices=(*LEVELS, ALL_LEVELS), default="hard", help="target ladder (default: hard)")
+    add("--reference", default="none", metavar="ENTRY", help="what speed-ups are measured against (default: none)")
+    add("--norm", type=names, metavar="A,B", help="show only these norms, and the reference")
+    add("--dataset", type=names, metavar="A,B", help="only these data sets")
+    add("--experiment", type=names, metavar="A,B", help="only runs of these experiments")
+    add("--format", choices=tuple(FORMATS), default="table", help="default: table")
+    add("--output", type=Path, metavar="FILE", help="write to this file instead of the terminal")
+    add("--debug", action="store_true", help="show the traceback of an error")
+    return made
+
+
+def finite(text: str) -> float:
+    """Return the number in `text`; argparse reports the ValueError as bad usage."""
+    number = float(text)
+    if not isfinite(number):
+        raise ValueError(text)
+    return number
+
+
+def names(text: str) -> tuple[str, ...]:
+    """Return the names of a comma list; argparse reports an empty one as bad usage."""
+    listed = tuple(name.strip() for name in text.split(",") if name.strip())
+    if not listed:
+        raise argparse.ArgumentTypeError("expected at least one name")
+    return listed
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,88 @@
+"""The board in a terminal: a table where it fits, one short paragraph per entry where it does not."""
+
+from io import StringIO
+from typing import IO
+
+from rich.console import Console, Group, RenderableType
+from rich.padding import Padding
+from rich.table import Table
+from rich.text import Text
+
+from bnbench.reports.cells import COLUMNS, Block, blocks, footnotes, skipped_lines
+from bnbench.scoring.board import Board
+
+WIDE_ENOUGH_FOR_VERDICTS = 170
+MOST_SKIPPED_PER_REASON = 20
+NUMBERS = {"rank", "seeds", "hit rate", "diverged"}
+
+
+def print_board(board: Board, *, file: IO[str] | None = None, width: int | None = None) -> None:
+    """Print the board to `file` (default: standard output), `width` columns wide (default: the terminal's)."""
+    console = Console(file=file, width=width, highlight=False, emoji=False)
+    for part in renderables(board, width=console.width):
+        console.print(part)
+
+
+def to_text(board: Board, *, width: int = 200) -> str:
+    """Return what `print_board` prints, without colours."""
+    stream = StringIO()
+    console = Console(file=stream, width=width, highlight=False, emoji=False, color_system=None, force_terminal=False)
+    for part in renderables(board, width=width):
+        console.print(part)
+    return stream.getvalue()
+
+
+def renderables(board: Board, *, width: int) -> list[RenderableType]:
+    """Return the parts of the page, top to bottom. Every name is a `Text`, so none is read as markup."""
+    parts: list[RenderableType] = []
+    for block in blocks(board):
+        parts += [Text(block.title, style="bold"), Text(block.subtitle, style="dim"), *_body(block, width), Text()]
+    if not board.entries:
+        parts += [Text("No entry to rank."), Text()]
+    parts += [Text(line, style="dim") for line in footnotes(board)]
+    skipped = skipped_lines(board, most=MOST_SKIPPED_PER_REASON)
+    if skipped:
+        parts += [Text(), Text(f"Not counted ({len(board.skipped):,}):", style="yellow")]
+        parts += [Padding(Text(line), (0, 0, 0, 2), expand=False) for line in skipped]
+    return parts
+
+
+def _body(block: Block, width: int) -> list[RenderableType]:
+    """The widest form that fits: with verdicts, one line per entry, numbers over intervals, paragraphs."""
+    if width >= WIDE_ENOUGH_FOR_VERDICTS:
+        return [_table(block.rows, COLUMNS)]
+    numbers = tuple(column for column in COLUMNS if column != "verdict")
+    stacked = tuple(
+        {column: text if column == "entry" else _stacked(text) for column, text in row.items()} for row in block.rows
+    )
+    for rows in (block.rows, stacked):
+        table = _table(rows, numbers)
+        if Console(width=10_000).measure(table).maximum <= width:
+            return [table, *map(_sentence, block.rows)]
+    return [_paragraph(row) for row in block.rows]
+
+
+def _stacked(text: str) -> str:
+    return text.replace(" [", "\n[").replace(", median", "\nmedian")
+
+
+def _sentence(row: dict[str, str]) -> Text:
+    return Text(row["verdict"] if row["verdict"].startswith(row["entry"]) else f"{row['entry']}: {row['verdict']}")
+
+
+def _table(rows: tuple[dict[str, str], ...], columns: tuple[str, ...]) -> Table:
+    table = Table(box=None, padding=(0, 2, 0, 0), header_style="bold")
+    for column in columns:
+        table.add_column(
+            column, justify="right" if column in NUMBERS else "left", no_wrap=column != "verdict", overflow="fold"
+        )
+    for row in rows:
+        table.add_row(*(Text(row[column]) for column in columns))
+    return table
+
+
+def _paragraph(row: dict[str, str]) -> RenderableType:
+    details = [f"{column}: {row[column]}" for column in COLUMNS if column not in {"rank", "entry", "verdict"}]
+    lines = [Text(f"{row['rank']}. {row['entry']}", style="bold")]
+    lines += [Text(line) for line in (*details, row["verdict"])]
+    return Group(lines[0], Padding(Group(*lines[1:]), (0, 0, 0, 3), expand=False))
