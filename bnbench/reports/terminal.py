@@ -13,6 +13,7 @@ from bnbench.scoring.board import Board
 
 WIDE_ENOUGH_FOR_VERDICTS = 170
 MOST_SKIPPED_PER_REASON = 20
+FOLDED_ENTRY = 14
 NUMBERS = {"rank", "seeds", "hit rate", "diverged"}
 
 
@@ -52,9 +53,7 @@ def _body(block: Block, width: int) -> list[RenderableType]:
     if width >= WIDE_ENOUGH_FOR_VERDICTS:
         return [_table(block.rows, COLUMNS)]
     numbers = tuple(column for column in COLUMNS if column != "verdict")
-    stacked = tuple(
-        {column: text if column == "entry" else _stacked(text) for column, text in row.items()} for row in block.rows
-    )
+    stacked = tuple({column: _stacked(column, text) for column, text in row.items()} for row in block.rows)
     for rows in (block.rows, stacked):
         table = _table(rows, numbers)
         if Console(width=10_000).measure(table).maximum <= width:
@@ -62,7 +61,9 @@ def _body(block: Block, width: int) -> list[RenderableType]:
     return [_paragraph(row) for row in block.rows]
 
 
-def _stacked(text: str) -> str:
+def _stacked(column: str, text: str) -> str:
+    if column == "entry":
+        return "\n".join(text[start : start + FOLDED_ENTRY] for start in range(0, len(text), FOLDED_ENTRY))
     return text.replace(" [", "\n[").replace(", median", "\nmedian")
 
 

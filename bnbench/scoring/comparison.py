@@ -98,28 +98,30 @@ def compare_with_reference(
 
 @dataclass(frozen=True)
 class Ranking:
-    """Ranks in the given order, and what they rest on: the entry pairs tested, and the seeds paired in any at most."""
+    """Ranks in the given order; how many pairs of entries were tested; the most seeds each entry shares with another."""
 
     ranks: tuple[int, ...]
     tested: int
-    most_pairs: int
+    most_pairs: tuple[int, ...]
 
 
 def rank(entries: Sequence[SeedTimes], *, alpha: float = ALPHA) -> Ranking:
     """Return 1 + the number of entries that are significantly faster, after Holm over all pairs of entries."""
-    couples, p_values, means, most_pairs = [], [], [], 0
+    couples, p_values, means = [], [], []
+    most_pairs = [0] * len(entries)
     for first, second in combinations(range(len(entries)), 2):
         pairs = pair(entries[first], entries[second])
         if len(pairs.first):
             couples.append((first, second))
             p_values.append(_p(pairs))
             means.append(float(np.mean(pairs.differences)))
-            most_pairs = max(most_pairs, len(pairs.first))
+            for each in (first, second):
+                most_pairs[each] = max(most_pairs[each], len(pairs.first))
     ranks = [1] * len(entries)
     for (first, second), adjusted, mean in zip(couples, holm(np.array(p_values)), means, strict=True):
         if adjusted <= alpha:
             ranks[first if mean > 0 else second] += 1
-    return Ranking(tuple(ranks), len(couples), most_pairs)
+    return Ranking(tuple(ranks), len(couples), tuple(most_pairs))
 
 
 def _p(pairs: Pairs) -> float:

@@ -10,7 +10,7 @@ from bnbench.scoring.comparison import Comparison, Ranking, SeedTimes, compare_w
 from bnbench.scoring.final import final_metric
 from bnbench.scoring.holm import ALPHA
 from bnbench.scoring.intervals import Interval
-from bnbench.scoring.sign_flip import pairs_needed, smallest_p
+from bnbench.scoring.sign_flip import pairs_needed
 from bnbench.scoring.survival import hit_rate, median_steps, restricted_mean
 from bnbench.scoring.times import time_to_target
 from bnbench.scoring.verdict import Wording, verdict
@@ -41,12 +41,12 @@ def block(
     )
     rows = []
     for index, entry in enumerate(entries):
+        lost = int(np.sum(entry.diverged))
         if anchor is None:
             sentence = problem
         elif index == anchor:
-            sentence = _of_reference(times[index], wording)
+            sentence = _of_reference(times[index], wording, diverged=lost)
         else:
-            lost = int(np.sum(entry.diverged))
             sentence = verdict(entry.entry, comparisons[index], wording, diverged=lost, n_seeds=len(entry.seeds))
         rows.append(
             _row(
@@ -107,18 +107,22 @@ def _limits(
         best = (np.max if workload.direction == "max" else np.min)(finite) if len(finite) else None
         seen = "no finite value was seen" if best is None else f"the best value seen is {best:.6g}"
         notes.append(f"no entry reaches {workload.metric} {workload.target:g} in {workload.max_steps:,} steps; {seen}.")
-    if ranking.tested and smallest_p(ranking.most_pairs) * ranking.tested > ALPHA:
-        enough = pairs_needed(ALPHA, comparisons=ranking.tested)
+    needed = pairs_needed(ALPHA, comparisons=max(1, ranking.tested))
+    few = [
+        f"{entry.entry} ({count})" for entry, count in zip(entries, ranking.most_pairs, strict=True) if count < needed
+    ]
+    if few and len(entries) > 1:
         notes.append(
-            f"{ranking.most_pairs} paired seeds cannot split any rank: with {ranking.tested} pair(s) of entries to "
-            f"correct for, at least {enough} can."
+            f"too few paired seeds to split any rank of: {', '.join(few)}. With {ranking.tested} pair(s) of entries to "
+            f"correct for, at least {needed} can."
         )
     return notes
 
 
-def _of_reference(times: SeedTimes, wording: Wording) -> str:
+def _of_reference(times: SeedTimes, wording: Wording, *, diverged: int) -> str:
     hits = int(np.sum(times.times.reached))
-    return f"the reference: reaches {wording.goal} with {hits} of {len(times.seeds)} seeds."
+    died = f"; {diverged} diverged" if diverged else ""
+    return f"the reference: reaches {wording.goal} with {hits} of {len(times.seeds)} seeds{died}."
 
 
 def _row(
@@ -134,7 +138,8 @@ def _row(
     unknown = Interval(None, None, None)
     steps = restricted_mean(times.times) if times else unknown
     hits = hit_rate(times.times) if times else unknown
-    final, counted_trivial = final_metric(entry.finals, entry.diverged, trivial=entry.trivial)
+    possible = (0.0, 1.0) if workload.metric == "accuracy" else None
+    final, counted_trivial = final_metric(entry.finals, entry.diverged, trivial=entry.trivial, possible=possible)
     return board.Row(
         workload=workload.workload,
         workload_id=workload.workload_id,

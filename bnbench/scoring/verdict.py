@@ -54,28 +54,30 @@ def verdict(entry: str, comparison: Comparison | None, wording: Wording, *, dive
 
 def claim(comparison: Comparison, wording: Wording) -> str:
     """Return what is seen, as "reaches 95 % in at least 3.1× fewer steps than none"."""
-    pairs, speedup = comparison.pairs, comparison.speedup
+    pairs, speedup, reference = comparison.pairs, comparison.speedup, wording.reference
     if speedup.estimate is None:
-        early = "before its first step" if pairs.second.steps.sum() == 0 else f"later than {wording.reference}"
-        other = (
-            f", which {wording.reference} does not"
-            if pairs.second.steps.sum() == 0
-            else ", which does before its first step"
-        )
-        return f"reaches {wording.goal} {early}{other}"
+        return _claim_of_no_steps(comparison, wording)
     faster = speedup.estimate >= 1
     factor = speedup.estimate if faster else 1 / speedup.estimate
     bounds = {"at_least": "at least ", "at_most": "at most "}
     if not faster:
         bounds = {"at_least": "at most ", "at_most": "at least "}
-    amount = (
-        f"{bounds.get(speedup.bound, '')}{factor:.3g}× {'fewer' if faster else 'more'} steps than {wording.reference}"
-    )
+    times = "as many" if f"{factor:.3g}" == "1" else f"{factor:.3g}× {'fewer' if faster else 'more'}"
+    amount = f"{bounds.get(speedup.bound, '')}{times} steps {'as' if times == 'as many' else 'than'} {reference}"
     if speedup.bound == "undefined":
-        amount += f" within {wording.max_steps:,}, which both miss at times"
+        amount += f", counted up to step {wording.max_steps:,} since both have misses"
     if pairs.second.all_missed:
         return f"never reaches {wording.goal} in {wording.max_steps:,} steps, {amount}"
     return f"reaches {wording.goal} in {amount}"
+
+
+def _claim_of_no_steps(comparison: Comparison, wording: Wording) -> str:
+    """One of the two meets the target before its first step, so that no ratio can be formed."""
+    entry = comparison.pairs.second
+    if not entry.steps.any():
+        return f"reaches {wording.goal} before its first step, which {wording.reference} does not"
+    reached = "never reaches" if entry.all_missed else "reaches"
+    return f"{reached} {wording.goal}, which {wording.reference} does before its first step"
 
 
 def evidence(comparison: Comparison) -> str:
