@@ -1,6 +1,7 @@
 """Fashion-MNIST (arXiv:1708.07747): 60,000 + 10,000 grey images of 28 x 28 pixels, ten classes of clothing."""
 
 import hashlib
+import warnings
 from dataclasses import dataclass
 from http.client import HTTPException
 from pathlib import Path
@@ -104,8 +105,11 @@ def _file(folder: Path, name: str) -> Path:
 
 def _fetch() -> Arrays:
     try:
-        # one try: without a network the answer is as certain after the first as after the third
-        bunch = fetch_openml(data_id=OPENML_ID, as_frame=False, parser="auto", n_retries=1, delay=0.1)
+        with warnings.catch_warnings():
+            # scikit-learn warns before it tries again; if that fails too, the error below says it all
+            warnings.filterwarnings("ignore", message="A network error occurred|Invalid cache")
+            # one retry: without a network the answer is as certain then as after the third
+            bunch = fetch_openml(data_id=OPENML_ID, as_frame=False, parser="auto", n_retries=1, delay=0.1)
     except (OSError, HTTPException) as error:
         raise UserError(
             f"Fashion-MNIST is not here and OpenML cannot be reached ({error}): run `apt-get install "
