@@ -1,0 +1,136 @@
+"""Tables from Python: what they are taken for, and what is refused."""
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+
+from bnbench.datasets import from_arrays
+from bnbench.errors import UserError
+
+X = np.random.default_rng(0).normal(size=(120, 3))
+
+
+@pytest.mark.parametrize(
+    ("y", "num_classes"),
+    [
+        (np.arange(120) % 2 == 0, 2),
+        (np.arange(120) % 3, 3),
+        ((np.arange(120) % 32).astype(np.uint8), 32),
+        (np.array(["low", "high"] * 60), 2),
+        (["low", "middle", "high"] * 40, 3),
+        (pd.Series(["low", "high"] * 60, dtype="category"), 2),
+        (pd.Series(["low", "high"] * 60), 2),
+        ((np.arange(120) % 2)[:, None], 2),
+    ],
+    ids=["bool", "integers", "uint8", "text", "list", "category", "series", "column"],
+)
+def test_few_names_are_classes(y: object, num_classes: int) -> None:
+    task = from_arrays(X, y, validation_fraction=0.3, test_fraction=0.3)
+    assert (task.kind, task.num_outputs, task.metric_name, task.direction) == (
+        "classification",
+        num_classes,
+        "accuracy",
+        "max",
+    )
+
+
+@pytest.mark.parametrize(
+    "y",
+    [X[:, 0], np.arange(120), np.arange(120) % 41, (np.arange(120) % 2).astype(float), torch.arange(120.0)],
+    ids=["real", "distinct integers", "many integers", "float", "tensor"],
+)
+def test_amounts_are_regression(y: object) -> None:
+    task = from_arrays(X, y)
+    assert (task.kind, task.num_outputs, task.metric_name, task.direction) == ("regression", 1, "rmse", "min")
+
+
+def test_kind_decides_otherwise() -> None:
+    assert from_arrays(X, np.arange(120) % 3, kind="regression").kind == "regression"
+    assert from_arrays(X, (np.arange(120) % 3).astype(float), kind="classification").num_outputs == 3
+
+
+def test_labels_are_indices_of_the_sorted_classes() -> None:
+    y = np.where(X[:, 0] > 0, "yes", "no")
+    task = from_arrays(X, y, preprocessing="none")
+    assert torch.equal(task.train_labels, (task.train_inputs[:, 0] > 0).long())
+
+
+def test_frame_and_array_of_the_same_numbers_are_the_same_task() -> None:
+    y = np.arange(120) % 3
+    frame = pd.DataFrame(X, columns=["a", "b", "c"])
+    assert from_arrays(frame, y).checksum == from_arrays(X, y).checksum
+
+
+def test_frame_of_mixed_numbers_is_read() -> None:
+    frame = pd.DataFrame({"a": np.arange(120), "b": X[:, 0] > 0, "c": pd.array([1.5] * 119 + [2.5], dtype="Float64")})
+    assert from_arrays(frame, np.arange(120) % 3, preprocessing="none").num_features == 3
+
+
+def test_same_data_seed_gives_the_same_task_and_another_another() -> None:
+    y = np.arange(120) % 3
+    first, again, other = (from_arrays(X, y, data_seed=seed).checksum for seed in (0, 0, 1))
+    assert first == again != other
+
+
+def test_columns_of_text_are_named() -> None:
+    frame = pd.DataFrame({"rooms": np.arange(120), "city": ["Rome"] * 120, "sold": pd.Timestamp("2020-01-01")})
+    with pytest.raises(UserError, match="columns city, sold hold text, dates or objects, expected numbers"):
+        from_arrays(frame, np.arange(120) % 3)
+
+
+@pytest.mark.parametrize("dtype", ["float64", "Float64"])
+def test_missing_value_is_named_by_column_and_row(dtype: str) -> None:
+    frame = pd.DataFrame(X, columns=["rooms", "age", "area"]).astype({"age": dtype})
+    frame.loc[7, "age"] = None
+    with pytest.raises(
+        UserError, match="column 1 'age' has 1 missing, infinite or too large values, the first in row 7"
+    ):
+        from_arrays(frame, np.arange(120) % 3)
+
+
+@pytest.mark.parametrize(
+    "y",
+    [
+        np.where(np.arange(120) == 5, np.nan, X[:, 0]),
+        ["a", "b", "a", "b", "a", None] * 20,
+        pd.Series(["a", "b", "a", "b", "a", pd.NA] * 20, dtype="string"),
+        pd.Series([1, 2, 1, 2, 1, pd.NA] * 20, dtype="Int64"),
+    ],
+    ids=["NaN", "None", "NA text", "NA integer"],
+)
+def test_missing_label_is_named_by_row(y: object) -> None:
+    with pytest.raises(UserError, match="labels are missing, the first in row 5"):
+        from_arrays(X, y)
+
+
+@pytest.mark.parametrize(
+    ("x", "y", "message"),
+    [
+        (X.astype(str), np.arange(120) % 3, "X holds <U32, expected numbers"),
+        (X[:, 0], np.arange(120) % 3, r"a single feature is X\[:, None\]"),
+        ([[1.0], [1.0, 2.0]], [0, 1], "X is no array"),
+        (X, np.zeros((120, 2)), r"y has shape \(120, 2\), expected one label per row"),
+        (X, [], r"y has shape \(0,\)"),
+        (X, np.arange(100) % 3, r"labels of shape \(100,\) for 120 rows"),
+        (X, np.array([1, "a"] * 60, dtype=object), "the labels are of types that have no common order"),
+        (X, np.full(120, np.datetime64("2020-01-01")), r"y holds datetime64\[D\], which regression cannot learn"),
+        (X[:2], [0.0, 1.0], "2 rows leave 0 for the validation part"),
+        (X[:4], ["a", "b", "a", "b"], "4 rows leave 1 for the validation part; expected one for each of 2 classes"),
+        (X, np.arange(120).astype(str), "120 rows leave 72 for the training part; expected one for each of 120"),
+    ],
+    ids=["text", "1-D", "ragged", "2-D y", "empty y", "length", "mixed", "dates", "two rows", "four rows", "names"],
+)
+def test_what_is_no_table_is_refused(x: object, y: object, message: str) -> None:
+    with pytest.raises(UserError, match=message):
+        from_arrays(x, y)
+
+
+def test_text_for_regression_is_refused() -> None:
+    with pytest.raises(UserError, match="which regression cannot learn"):
+        from_arrays(X, ["low", "high"] * 60, kind="regression")
+
+
+def test_unknown_kind_names_the_nearest() -> None:
+    with pytest.raises(UserError, match="kind='regresion'; did you mean 'regression'"):
+        from_arrays(X, X[:, 0], kind="regresion")
