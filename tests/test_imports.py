@@ -14,7 +14,7 @@ PACKAGE = Path(__file__).parent.parent / "bnbench"
 # From the bottom up; a module may import from its own layer and from those below. The package (`bnbench/__init__.py`)
 # is the top: it offers what users call.
 LAYERS = (
-    ("errors", "registry", "seeding", "config", "class_path", "functional"),
+    ("errors", "registry", "seeding", "config", "class_path", "functional", "introduction_defaults"),
     ("norms", "datasets", "models", "records"),
     ("training", "scoring"),
     ("reports",),
