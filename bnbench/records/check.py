@@ -92,14 +92,16 @@ def rows_problem(record: Record, table: pa.Table) -> str:
     if any(table.column(name).null_count for name in ("seed", "step", "samples")):
         return f"{HISTORY_FILE} has rows without a seed, step or number of samples"
     seeds, steps = table.column("seed").to_numpy(), table.column("step").to_numpy()
-    listed = sorted(entry["seed"] for entry in record.seeds)
-    found = np.unique(seeds).tolist()
+    order = np.lexsort((steps, seeds))
+    seeds, steps = seeds[order], steps[order]
+    same_seed = seeds[1:] == seeds[:-1]
+    first = np.concatenate([[True], ~same_seed])  # the earliest row of each seed
+    found, listed = seeds[first].tolist(), sorted(entry["seed"] for entry in record.seeds)
     if found != listed:
         return f"{HISTORY_FILE} holds the seeds {_few(found)}, run.json {_few(listed)}"
-    if steps.min() < 0 or np.unique(seeds[steps == 0]).tolist() != listed:
-        return f"{HISTORY_FILE} lacks the row at step 0 of some seed"
-    order = np.lexsort((steps, seeds))
-    if bool(np.any((np.diff(seeds[order]) == 0) & (np.diff(steps[order]) == 0))):
+    if steps[first].any():
+        return f"{HISTORY_FILE} has no row at step 0 for seed {seeds[first][steps[first] != 0][0]}"
+    if (same_seed & (steps[1:] == steps[:-1])).any():
         return f"{HISTORY_FILE} holds two rows of one seed and step"
     return _divergence_problem(record, seeds, steps)
 

@@ -38,17 +38,29 @@ def digest(value: Any, *, length: int = ID_LENGTH) -> str:
     >>> digest({"lr": 0.1}) == digest({"lr": 0.1}) != digest({"lr": 0.2})
     True
     """
-    return hashlib.sha256(canonical_json(value).encode()).hexdigest()[:length]
+    return _hash(canonical_json(value), length=length)
 
 
-def workload_id(identity: Mapping[str, Any]) -> str:
-    """Return the id of ``identity["workload"]``: everything that decides a result except entry and seed."""
-    return digest(identity["workload"])
+def run_ids(identity: Mapping[str, Any]) -> tuple[str, str]:
+    """Return (cell_id, workload_id): the digests of ``{"workload": ..., "entry": ...}`` and of the workload alone.
+
+    >>> run = {"workload": {"lr": 0.1}, "entry": {"norm": "batch"}}
+    >>> run_ids(run) == (digest(run), digest(run["workload"]))
+    True
+    """
+    entry, workload = canonical_json(identity["entry"]), canonical_json(identity["workload"])
+    # The canonical text of the two together, without walking the workload a second time.
+    return _hash(f'{{"entry":{entry},"workload":{workload}}}'), _hash(workload)
 
 
 def cell_id(identity: Mapping[str, Any]) -> str:
-    """Return the id of workload x entry: the digest of ``{"workload": ..., "entry": ...}``."""
-    return digest({"workload": identity["workload"], "entry": identity["entry"]})
+    """Return the id of workload × entry, see ``run_ids``."""
+    return run_ids(identity)[0]
+
+
+def workload_id(identity: Mapping[str, Any]) -> str:
+    """Return the id of everything that decides a result except entry and seed, see ``run_ids``."""
+    return run_ids(identity)[1]
 
 
 def without_introduction_defaults(options: Mapping[str, Any], defaults: Mapping[str, Any]) -> dict[str, Any]:
@@ -64,6 +76,10 @@ def without_introduction_defaults(options: Mapping[str, Any], defaults: Mapping[
         for name, value in options.items()
         if name not in defaults or canonical_json(value) != canonical_json(defaults[name])
     }
+
+
+def _hash(text: str, *, length: int = ID_LENGTH) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()[:length]
 
 
 def _canonical(value: Any, *, where: str) -> Any:

@@ -1,5 +1,6 @@
 """Tolerant reading: every record that can be trusted, and by name every folder that cannot; one never costs another."""
 
+import os
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -34,12 +35,12 @@ def load_records(*paths: Path | str, check_history: bool = True) -> Runs:
     Raises UserError if a path does not exist or is not a folder.
     """
     found: list[Record | Skipped] = []
-    seen: set[Path] = set()
+    seen: set[tuple[int, int]] = set()
     for path in paths:
         for candidate in _candidates(_existing_folder(Path(path))):
             if isinstance(candidate, Skipped):
                 found.append(candidate)
-            elif (real := candidate.resolve()) not in seen:
+            elif (real := _inode(candidate)) not in seen:
                 seen.add(real)
                 found.append(read_record(candidate, check_history=check_history))
     skipped = [item for item in found if isinstance(item, Skipped)]
@@ -103,13 +104,19 @@ def _candidates(path: Path) -> Iterator[Path | Skipped]:
             yield Skipped(cell, "holds no seeds-... folder: not a cell, or one killed before its first run")
 
 
+def _inode(folder: Path) -> tuple[int, int]:
+    status = folder.stat()
+    return status.st_dev, status.st_ino
+
+
 def _record_folders(cell_folder: Path) -> list[Path]:
     return [path for path in _folders(cell_folder) if path.name.startswith(layout.RECORD_PREFIX)]
 
 
 def _folders(path: Path) -> list[Path]:
     try:
-        return sorted(child for child in path.iterdir() if child.is_dir())
+        with os.scandir(path) as entries:
+            return [path / name for name in sorted(entry.name for entry in entries if entry.is_dir())]
     except FileNotFoundError:
         return []
     except OSError as error:

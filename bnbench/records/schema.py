@@ -38,15 +38,12 @@ def _shape() -> Check:
 
 def _id_problems(record: dict[str, Any]) -> list[str]:
     try:
-        expected = {
-            "cell_id": identity.cell_id(record["identity"]),
-            "workload_id": identity.workload_id(record["identity"]),
-        }
+        cell_id, workload_id = identity.run_ids(record["identity"])
     except UserError as error:
         return [f"identity cannot be hashed: {error}"]
     return [
         f"{key} is {record[key]!r}, but its identity hashes to {value!r}"
-        for key, value in expected.items()
+        for key, value in (("cell_id", cell_id), ("workload_id", workload_id))
         if record[key] != value
     ]
 
