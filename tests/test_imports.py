@@ -71,21 +71,18 @@ def is_for_types_only(node: ast.AST) -> bool:
 def imports_in(node: ast.AST, module: str, *, inside_function: bool = False) -> list[Import]:
     found = []
     for child in ast.iter_child_nodes(node):
-        if isinstance(child, ast.Import):
-            names = [alias.name for alias in child.names]
-        elif isinstance(child, ast.ImportFrom):
-            names = imported_from(child, module)
-        else:
-            names = []
-        found += [Import(module, name, child.lineno, inside_function) for name in names]
+        if isinstance(child, ast.Import | ast.ImportFrom):
+            found += [Import(module, name, child.lineno, inside_function) for name in names_in(child, module)]
         if not is_for_types_only(child):
             within = inside_function or isinstance(child, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda)
             found += imports_in(child, module, inside_function=within)
     return found
 
 
-def imported_from(node: ast.ImportFrom, module: str) -> list[str]:
+def names_in(node: ast.Import | ast.ImportFrom, module: str) -> list[str]:
     """`from package import name` imports the module `package.name` where there is one, else `package`."""
+    if isinstance(node, ast.Import):
+        return [alias.name for alias in node.names]
     base = node.module or ""
     if node.level:
         is_package = modules()[module].name == "__init__.py"

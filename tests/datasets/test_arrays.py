@@ -1,5 +1,7 @@
 """Tables from Python: what they are taken for, and what is refused."""
 
+from typing import Any
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -25,7 +27,7 @@ X = np.random.default_rng(0).normal(size=(120, 3))
     ],
     ids=["bool", "integers", "uint8", "text", "list", "category", "series", "column"],
 )
-def test_few_names_are_classes(y: object, num_classes: int) -> None:
+def test_few_names_are_classes(y: Any, num_classes: int) -> None:
     task = from_arrays(X, y, validation_fraction=0.3, test_fraction=0.3)
     assert (task.kind, task.num_outputs, task.metric_name, task.direction) == (
         "classification",
@@ -40,7 +42,7 @@ def test_few_names_are_classes(y: object, num_classes: int) -> None:
     [X[:, 0], np.arange(120), np.arange(120) % 41, (np.arange(120) % 2).astype(float), torch.arange(120.0)],
     ids=["real", "distinct integers", "many integers", "float", "tensor"],
 )
-def test_amounts_are_regression(y: object) -> None:
+def test_amounts_are_regression(y: Any) -> None:
     task = from_arrays(X, y)
     assert (task.kind, task.num_outputs, task.metric_name, task.direction) == ("regression", 1, "rmse", "min")
 
@@ -99,7 +101,7 @@ def test_missing_value_is_named_by_column_and_row(dtype: str) -> None:
     ],
     ids=["NaN", "None", "NA text", "NA integer"],
 )
-def test_missing_label_is_named_by_row(y: object) -> None:
+def test_missing_label_is_named_by_row(y: Any) -> None:
     with pytest.raises(UserError, match="labels are missing, the first in row 5"):
         from_arrays(X, y)
 
@@ -121,7 +123,7 @@ def test_missing_label_is_named_by_row(y: object) -> None:
     ],
     ids=["text", "1-D", "ragged", "2-D y", "empty y", "length", "mixed", "dates", "two rows", "four rows", "names"],
 )
-def test_what_is_no_table_is_refused(x: object, y: object, message: str) -> None:
+def test_what_is_no_table_is_refused(x: Any, y: Any, message: str) -> None:
     with pytest.raises(UserError, match=message):
         from_arrays(x, y)
 
@@ -133,4 +135,4 @@ def test_text_for_regression_is_refused() -> None:
 
 def test_unknown_kind_names_the_nearest() -> None:
     with pytest.raises(UserError, match="kind='regresion'; did you mean 'regression'"):
-        from_arrays(X, X[:, 0], kind="regresion")
+        from_arrays(X, X[:, 0], kind="regresion")  # type: ignore[arg-type]
