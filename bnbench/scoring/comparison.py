@@ -98,7 +98,7 @@ def compare_with_reference(
 
 @dataclass(frozen=True)
 class Ranking:
-    """Ranks in the given order; how many pairs of entries were tested; the most seeds each entry shares with another."""
+    """Ranks in the given order; how many pairs of entries were tested; the most seeds each shares with another."""
 
     ranks: tuple[int, ...]
     tested: int
