@@ -96,6 +96,8 @@ def of_experiments(runs: Runs, runs_dirs: Sequence[Path], experiments: Sequence[
 def deliver(board: Board, *, form: str, output: Path | None) -> None:
     """Write the board to `output`, or to standard output."""
     if output is not None:
+        if output.is_dir():
+            raise UserError(f"cannot write --output {output}: it is a folder")
         try:
             write_atomically(output, FORMATS[form](board).encode())
         except UserError as error:
