@@ -3,8 +3,8 @@
     python kill_writer.py SOURCE RUNS [BEFORE]
 
 SOURCE and BEFORE are record folders. For every point a copy of BEFORE, if given, is placed below RUNS/<n>, and a child
-begins and writes SOURCE's record there until it reaches its point. One line per child, in order, is printed: the name of
-its point; the last, ``done``, is the one that was not killed. Points are the calls that change the disk, just before
+begins and writes SOURCE's record there until it reaches its point. One line per child, in order, is printed: the name
+of its point; the last, ``done``, was not killed. Points are the calls that change the disk, just before
 they happen (Python's audit events), and each file with only half of its content written.
 """
 

@@ -2,7 +2,6 @@
 
 import json
 import os
-import resource
 import shutil
 import subprocess
 import sys
@@ -10,20 +9,13 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 
-from bnbench.errors import UserError
 from bnbench.records import (
-    Record,
-    Skipped,
     begin_record,
-    finished_seeds,
     load_records,
-    remove_unfinished,
     write_record,
 )
-from bnbench.records.check import read_record
 
 Write = Callable[..., Path]
 Make = Callable[..., Any]
@@ -99,7 +91,9 @@ def killed(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequ
 
 
 @pytest.fixture
-def kill(killed: Callable[..., Any], tmp_path: Path, write: Write, raw: Make) -> Callable[[str], tuple[list[str], Path]]:
+def kill(
+    killed: Callable[..., Any], tmp_path: Path, write: Write, raw: Make
+) -> Callable[[str], tuple[list[str], Path]]:
     def kill(before: str) -> tuple[list[str], Path]:
         source = write(tmp_path / "source", [0, 1])
         previous = tmp_path / "previous"
