@@ -78,7 +78,9 @@ def to_bytes(table: pa.Table) -> bytes:
     """Return the table as Parquet, every page with a checksum so that a flipped bit cannot pass for a result."""
     sink = pa.BufferOutputStream()
     # Snappy reads twice as fast as zstd here, for a file 15 to 30 % larger, and every Parquet reader knows it.
-    pq.write_table(table, sink, compression="snappy", use_dictionary=False, write_page_checksum=True, store_schema=False)
+    pq.write_table(
+        table, sink, compression="snappy", use_dictionary=False, write_page_checksum=True, store_schema=False
+    )
     return bytes(sink.getvalue())
 
 
