@@ -8,6 +8,7 @@ from bnbench.records.identity import ENGINE_VERSION as ENGINE_VERSION
 from bnbench.records.identity import canonical_json as canonical_json
 from bnbench.records.identity import cell_id as cell_id
 from bnbench.records.identity import digest as digest
+from bnbench.records.identity import run_ids as run_ids
 from bnbench.records.identity import without_introduction_defaults as without_introduction_defaults
 from bnbench.records.identity import workload_id as workload_id
 from bnbench.records.layout import cell_folder as cell_folder
