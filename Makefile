@@ -32,7 +32,7 @@ test-slow: $(STAMP) ## run the slow tests
 lint: $(STAMP) ## check style, format and types
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/mypy --strict
+	$(BIN)/mypy
 
 bench: $(STAMP) ## measure the cost of a training step beside what a user would write instead
 	$(BIN)/python -m benchmarks.step_cost

@@ -1,0 +1,195 @@
+"""The typed configuration: Hydra composes it, this module checks it, nothing below ever sees a DictConfig."""
+
+from dataclasses import asdict, dataclass, field
+from math import isfinite
+from typing import Any
+
+from hydra.core.config_store import ConfigStore
+from omegaconf import MISSING, DictConfig, OmegaConf
+
+from bnbench.datasets.schema import DatasetConfig
+from bnbench.errors import UserError
+
+
+@dataclass
+class BudgetConfig:
+    """How long and on what batches: steps, rows per step over all ranks, steps between evaluations."""
+
+    max_steps: int = MISSING
+    batch_size: int = MISSING
+    eval_every_steps: int = MISSING
+
+
+@dataclass
+class ModelConfig:
+    """The MLP's shape, or the class path of the user's own network with its options."""
+
+    name: str = MISSING
+    hidden: list[int] = field(default_factory=lambda: [100, 100, 100])
+    activation: str = "relu"
+    norm_placement: str = "before_activation"
+    residual: bool = False
+    dropout: float = 0.0
+    input_norm: bool = False
+    logits_norm: bool = False
+    initialisation: str | None = "he"
+    initialisation_std: float = 0.01
+    class_path: str | None = None
+    options: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass
+class OptimizerConfig:
+    """The update rule; `lr` is a number, or a list whose members train together as one cell each."""
+
+    name: str = MISSING
+    lr: Any = MISSING
+    weight_decay: float = 0.0
+    momentum: float = 0.9
+    nesterov: bool = False
+    betas: list[float] = field(default_factory=lambda: [0.9, 0.999])
+    eps: float = 1e-8
+    clip_gradient_norm: float | None = None
+
+
+@dataclass
+class ScheduleConfig:
+    """How the learning rate changes over the steps."""
+
+    name: str = MISSING
+    gamma: float = 0.1
+    every_steps: int = 1000
+
+
+@dataclass
+class TrainerConfig:
+    """What it runs on: accelerator, devices, numeric precision, threads of one process on the CPU (null: all)."""
+
+    name: str = MISSING
+    accelerator: str = "cpu"
+    devices: int = 1
+    precision: str = "32"
+    threads: int | None = None
+    sync_batch_statistics: bool = True
+
+
+@dataclass
+class LoggerConfig:
+    """Where curves are mirrored to; the run record is written whatever happens there."""
+
+    name: str = MISSING
+    project: str = "bnbench"
+    entity: str | None = None
+
+
+@dataclass
+class Config:
+    """Everything one job of a sweep needs to know."""
+
+    dataset: DatasetConfig = MISSING
+    model: ModelConfig = MISSING
+    norm: dict[str, Any] = MISSING
+    optimizer: OptimizerConfig = MISSING
+    schedule: ScheduleConfig = MISSING
+    budget: BudgetConfig = field(default_factory=BudgetConfig)
+    trainer: TrainerConfig = MISSING
+    logger: LoggerConfig = MISSING
+    seeds: Any = 8
+    runs_dir: str = "runs"
+    track: str = "recipe"
+
+
+# in a group of its own, so that schema nodes never show up among the options a user can choose
+ConfigStore.instance().store(group="schema", name="config", node=Config, package="_global_")
+
+
+def read_config(composed: DictConfig) -> Config:
+    """Return the configuration Hydra composed as plain typed objects; raises UserError for values out of range."""
+    config = OmegaConf.to_object(composed)
+    if not isinstance(config, Config):
+        raise TypeError(f"the composed configuration is a {type(config).__name__}, expected a Config")
+    check_config(config)
+    return config
+
+
+def check_config(config: Config) -> None:
+    """Raise UserError for a value that no run can use."""
+    parse_seeds(config.seeds)
+    learning_rates(config)
+    budget = config.budget
+    for key in ("max_steps", "batch_size", "eval_every_steps"):
+        if getattr(budget, key) < 1:
+            raise UserError(f"budget.{key}={getattr(budget, key)}: expected at least 1")
+    if budget.eval_every_steps > budget.max_steps:
+        raise UserError(
+            f"budget.eval_every_steps={budget.eval_every_steps} is beyond budget.max_steps={budget.max_steps}: "
+            "nothing would be evaluated on the way"
+        )
+    if config.track not in ("recipe", "tuned"):
+        raise UserError(f"track={config.track!r}: expected 'recipe' or 'tuned'")
+    _check_numbers(config)
+
+
+def _check_numbers(config: Config) -> None:
+    optimizer, schedule, trainer = config.optimizer, config.schedule, config.trainer
+    not_negative = {"optimizer.weight_decay": optimizer.weight_decay, "optimizer.momentum": optimizer.momentum}
+    positive: dict[str, float | None] = {
+        "optimizer.eps": optimizer.eps,
+        "optimizer.clip_gradient_norm": optimizer.clip_gradient_norm,
+        "schedule.gamma": schedule.gamma,
+        "schedule.every_steps": schedule.every_steps,
+        "trainer.threads": trainer.threads,
+        "trainer.devices": trainer.devices,
+        "model.initialisation_std": config.model.initialisation_std,
+    }
+    for key, value in not_negative.items():
+        if not (isfinite(value) and value >= 0):
+            raise UserError(f"{key}={value}: expected a number of at least 0")
+    for key, number in positive.items():
+        if number is not None and not (isfinite(number) and number > 0):
+            raise UserError(f"{key}={number}: expected a number above 0")
+    if len(optimizer.betas) != 2 or not all(0.0 <= beta < 1.0 for beta in optimizer.betas):
+        raise UserError(f"optimizer.betas={optimizer.betas}: expected two numbers in [0, 1)")
+
+
+def parse_seeds(value: Any) -> tuple[int, ...]:
+    """Return the seeds a configuration asks for: an int n means 0 … n-1, a list means itself.
+
+    >>> parse_seeds(3), parse_seeds([5, 0])
+    ((0, 1, 2), (0, 5))
+    """
+    expected = "expected a whole number n (seeds 0 … n-1) or a list of different whole numbers, e.g. seeds=[0,1,2]"
+    if isinstance(value, int) and not isinstance(value, bool):
+        if value < 1:
+            raise UserError(f"seeds={value} asks for no seed; {expected}")
+        return tuple(range(value))
+    if not isinstance(value, list | tuple) or any(
+        isinstance(seed, bool) or not isinstance(seed, int) for seed in value
+    ):
+        raise UserError(f"seeds={value!r}: {expected}")
+    if not value:
+        raise UserError(f"seeds=[] asks for no seed; {expected}")
+    repeated = sorted({seed for seed in value if list(value).count(seed) > 1})
+    if repeated:
+        raise UserError(f"seeds={list(value)} names {repeated} more than once; {expected}")
+    if min(value) < 0:
+        raise UserError(f"seeds={list(value)}: {min(value)} is below 0; {expected}")
+    return tuple(sorted(value))
+
+
+def learning_rates(config: Config) -> tuple[float, ...]:
+    """Return the learning rates to train together: one, or the members of a list."""
+    value = config.optimizer.lr
+    rates = value if isinstance(value, list | tuple) else [value]
+    expected = "expected a number above 0, or a list of different ones, e.g. optimizer.lr=[0.01,0.1]"
+    for rate in rates:
+        if isinstance(rate, bool) or not isinstance(rate, int | float) or not (isfinite(rate) and rate > 0):
+            raise UserError(f"optimizer.lr={value!r}: {rate!r} is no learning rate; {expected}")
+    if not rates or len(set(rates)) != len(rates):
+        raise UserError(f"optimizer.lr={value!r}; {expected}")
+    return tuple(float(rate) for rate in rates)
+
+
+def as_dict(config: Config) -> dict[str, Any]:
+    """Return the configuration as nested plain dicts, as a record holds it."""
+    return asdict(config)

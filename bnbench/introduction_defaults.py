@@ -1,0 +1,43 @@
+"""The value each result-deciding option had when it was introduced. Append; never edit: cell ids rest on it.
+
+An option still at its introduction default is left out of a cell's identity, so that adding an option with a default
+that keeps the old behaviour leaves every older cell as it was. A test holds that every option is listed.
+"""
+
+from typing import Any
+
+INTRODUCTION_DEFAULTS: dict[str, dict[str, Any]] = {
+    "dataset": {
+        "data_seed": 0,
+        "validation_fraction": 0.2,
+        "test_fraction": 0.2,
+    },
+    "model": {
+        "hidden": [100, 100, 100],
+        "activation": "relu",
+        "norm_placement": "before_activation",
+        "residual": False,
+        "dropout": 0.0,
+        "input_norm": False,
+        "logits_norm": False,
+        "initialisation": "he",
+        "initialisation_std": 0.01,
+        "class_path": None,
+        "options": {},
+    },
+    "optimizer": {
+        "weight_decay": 0.0,
+        "momentum": 0.9,
+        "nesterov": False,
+        "betas": [0.9, 0.999],
+        "eps": 1e-8,
+        "clip_gradient_norm": None,
+    },
+    "schedule": {"gamma": 0.1, "every_steps": 1000},
+    "trainer": {"precision": "32"},
+    "norm.batch": {"momentum": 0.1, "eps": 1e-5},
+    "norm.layer": {"eps": 1e-5, "affine": True},
+    "norm.rms": {"eps": 1e-5, "affine": True},
+    "norm.group": {"num_groups": 4, "eps": 1e-5, "affine": True},
+    "norm.instance": {"num_channels": 2, "eps": 1e-5, "affine": False},
+}

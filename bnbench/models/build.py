@@ -1,0 +1,136 @@
+"""One network for one seed: the MLP or the user's own, seeded, initialised, with the norm in place."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from torch import nn
+
+from bnbench.class_path import load_class_path, source_version
+from bnbench.errors import UserError, nearest
+from bnbench.models.initialisation import INITIALISATIONS, initialise
+from bnbench.models.layers import StackableDropout, StackableLinear
+from bnbench.models.mlp import ACTIVATIONS, MLP, NORM_PLACEMENTS
+from bnbench.norms import ChosenNorm
+from bnbench.seeding import global_stream, key_random_streams
+
+# the keys of the model configuration that are arguments of the MLP
+MLP_OPTIONS = (
+    "hidden",
+    "activation",
+    "norm_placement",
+    "residual",
+    "dropout",
+    "input_norm",
+    "logits_norm",
+)
+
+
+def build_network(
+    model: Mapping[str, Any], *, num_inputs: int, num_outputs: int, norm: ChosenNorm, seed: int
+) -> nn.Module:
+    """Return the network of one seed: same Linear weights under every norm.
+
+    `model` holds the keys of the model configuration. The initial weights of a custom model are its own, drawn on the
+    seed's stream, unless `model.initialisation` names one of ours. Raises UserError when the factory or a norm refuses.
+    """
+    with global_stream(seed, "network"):
+        network = _construct(model, num_inputs, num_outputs, norm, seed)
+    if model["initialisation"] is not None:
+        initialise(network, name=model["initialisation"], std=model["initialisation_std"], seed=seed)
+    if norm.norm.kind == "weight":
+        network = _replace_linears(network, norm, seed=seed, include_output=bool(model["logits_norm"]))
+    network = _make_stackable(network)
+    key_random_streams(network, seed)
+    return network
+
+
+def _construct(model: Mapping[str, Any], num_inputs: int, num_outputs: int, norm: ChosenNorm, seed: int) -> nn.Module:
+    make_norm = norm.maker(seed)
+    if model["name"] != "custom":
+        return MLP(num_inputs, num_outputs, make_norm, **{key: model[key] for key in MLP_OPTIONS})
+    factory = load_class_path(model["class_path"], key="model.class_path")
+    try:
+        network = factory(num_inputs, num_outputs, make_norm, **model["options"])
+    except UserError:
+        raise
+    except Exception as error:
+        raise UserError(
+            f"model.class_path={model['class_path']} called with ({num_inputs}, {num_outputs}, make_norm) raised "
+            f"{type(error).__name__}: {error}"
+        ) from error
+    if not isinstance(network, nn.Module):
+        raise UserError(
+            f"model.class_path={model['class_path']} returned a {type(network).__name__}, expected a torch.nn.Module"
+        )
+    return network
+
+
+def check_model(model: Mapping[str, Any]) -> None:
+    """Raise UserError for a model configuration that cannot be built."""
+    if model["name"] == "custom":
+        if not model["class_path"]:
+            raise UserError("model=custom needs model.class_path=package.module:Name, a factory (in, out, make_norm)")
+        load_class_path(model["class_path"], key="model.class_path")
+    for key, choices in (("activation", ACTIVATIONS), ("norm_placement", NORM_PLACEMENTS)):
+        if model[key] not in choices:
+            raise UserError(f"model.{key}={model[key]!r} is unknown; {nearest(model[key], choices)}")
+    initialisation = model["initialisation"]
+    if initialisation is None and model["name"] != "custom":
+        raise UserError(f"model.initialisation is missing; {nearest('', INITIALISATIONS)}")
+    if initialisation is not None and initialisation not in INITIALISATIONS:
+        raise UserError(
+            f"model.initialisation={initialisation!r} is unknown; {nearest(initialisation, INITIALISATIONS)}"
+        )
+    if not 0.0 <= model["dropout"] < 1.0:
+        raise UserError(f"model.dropout={model['dropout']}: expected a probability in [0, 1)")
+    if any(width < 1 for width in model["hidden"]):
+        raise UserError(f"model.hidden={list(model['hidden'])}: expected widths of at least 1")
+
+
+def model_version(model: Mapping[str, Any]) -> str | None:
+    """Return what stands for the version of a custom model in its cells; None for the MLP."""
+    if model["name"] != "custom":
+        return None
+    return source_version(load_class_path(model["class_path"], key="model.class_path"))
+
+
+def _replace_linears(network: nn.Module, norm: ChosenNorm, *, seed: int, include_output: bool) -> nn.Module:
+    """Put the weight norm in the place of every Linear but the last one, which makes the outputs."""
+    places = [place for place, module in network.named_modules() if type(module) is nn.Linear]
+    if not places:
+        raise UserError(f"norm '{norm.entry}' replaces torch.nn.Linear layers, and the model has none")
+    kept = set() if include_output else {places[-1]}
+
+    def swap(place: str, module: nn.Module) -> nn.Module:
+        if place in kept or type(module) is not nn.Linear:
+            return module
+        return norm.replace(module, seed=seed, name=place)
+
+    return _map_modules(network, swap)
+
+
+def _make_stackable(network: nn.Module) -> nn.Module:
+    def swap(_place: str, module: nn.Module) -> nn.Module:
+        if type(module) is nn.Linear:
+            return StackableLinear.taking_over(module)
+        if type(module) is nn.Dropout:
+            return StackableDropout(module.p)
+        return module
+
+    return _map_modules(network, swap)
+
+
+def _map_modules(root: nn.Module, swap: Callable[[str, nn.Module], nn.Module]) -> nn.Module:
+    """Return the network with every module replaced by what `swap` makes of it; shared modules stay shared."""
+    replaced: dict[int, nn.Module] = {}
+
+    def visit(place: str, module: nn.Module) -> nn.Module:
+        if id(module) not in replaced:
+            result = replaced[id(module)] = swap(place, module)
+            if result is module:
+                for name, child in module._modules.items():
+                    if child is not None:
+                        module._modules[name] = visit(f"{place}.{name}" if place else name, child)
+        return replaced[id(module)]
+
+    return visit("", root)

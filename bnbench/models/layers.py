@@ -1,0 +1,42 @@
+"""Layers that stack: what the builder puts in the place of torch's own."""
+
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from bnbench.functional import linear
+from bnbench.seeding import CounterRandom
+
+
+class StackableLinear(nn.Linear):
+    """`torch.nn.Linear` through the product that has a rule for stacks of replicas; same parameters, same names."""
+
+    def forward(self, input: Float[Tensor, "batch inputs"]) -> Float[Tensor, "batch outputs"]:
+        """Return input · weightᵀ + bias."""
+        return linear(input, self.weight, self.bias)
+
+    @classmethod
+    def taking_over(cls, module: nn.Linear) -> "StackableLinear":
+        """Return the layer with the parameters of `module`."""
+        layer = cls(module.in_features, module.out_features, bias=module.bias is not None, device="meta")
+        layer.weight, layer.bias = module.weight, module.bias
+        return layer
+
+
+class StackableDropout(nn.Module):
+    """Dropout on a replica's own stream: y = x · 1[u ≥ p] / (1 − p) in training, x in evaluation.
+
+    Any shape. State: the stream's key and step. Source: Srivastava et al. 2014.
+    """
+
+    def __init__(self, probability: float) -> None:
+        super().__init__()
+        self.probability = probability
+        self.random = CounterRandom()
+
+    def forward(self, inputs: Float[Tensor, "..."]) -> Float[Tensor, "..."]:
+        """Return the inputs with a share `probability` of them set to 0."""
+        if not self.training or self.probability == 0.0:
+            return inputs
+        # the signed 32-bit value lies below this threshold with the wanted probability
+        threshold = int(self.probability * 2**32) - 2**31
+        return inputs * (self.random(inputs) >= threshold).to(inputs.dtype) / (1.0 - self.probability)

@@ -1,0 +1,95 @@
+"""`make_norm`: what a model calls for a norm layer, whatever the norm."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from torch import nn
+
+from bnbench.class_path import load_class_path, source_version
+from bnbench.errors import UserError
+from bnbench.norms.registration import NORMS, Kind, Norm
+from bnbench.seeding import global_stream
+
+MakeNorm = Callable[[int], nn.Module]
+
+
+@dataclass(frozen=True)
+class ChosenNorm:
+    """A norm and its options, checked: everything later asks this and never the configuration."""
+
+    norm: Norm
+    options: dict[str, Any]
+
+    @property
+    def entry(self) -> str:
+        """Return the contestant's name: the norm and the options that differ from its defaults."""
+        defaults = self.norm.defaults()
+        changed = {
+            name: value for name, value in self.options.items() if name not in defaults or defaults[name] != value
+        }
+        written = ", ".join(f"{name}={_plain(value)}" for name, value in sorted(changed.items()))
+        return f"{self.norm.name}({written})" if written else self.norm.name
+
+    def maker(self, seed: int) -> MakeNorm:
+        """Return `make_norm(num_features)`.
+
+        Each layer is built on a random stream of its own, so that a norm which draws at construction does not shift
+        the model's draws. For a weight norm it returns the identity: that kind replaces the Linears afterwards.
+        """
+        count = 0
+
+        def make_norm(num_features: int) -> nn.Module:
+            nonlocal count
+            count += 1
+            if self.norm.kind == "weight":
+                return nn.Identity()
+            with global_stream(seed, "norm", str(count)):
+                return self._build(num_features)
+
+        return make_norm
+
+    def replace(self, linear: nn.Linear, *, seed: int, name: str) -> nn.Module:
+        """Return the weight norm that takes the place of `linear`, starting at its weights."""
+        with global_stream(seed, "norm", name):
+            return self._build(linear)
+
+    def _build(self, argument: int | nn.Linear) -> nn.Module:
+        try:
+            layer = self.norm.factory(argument, **self.options)
+        except UserError:
+            raise
+        except Exception as error:
+            raise UserError(
+                f"norm '{self.entry}' cannot be built for {argument}: {type(error).__name__}: {error}"
+            ) from error
+        if not isinstance(layer, nn.Module):
+            raise UserError(f"norm '{self.entry}' returned a {type(layer).__name__}, expected a torch.nn.Module")
+        return layer
+
+
+def _plain(value: Any) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def choose_norm(config: Mapping[str, Any]) -> ChosenNorm:
+    """Return the norm a configuration names: registered, or `custom` with a class path.
+
+    Raises UserError for an unknown name or an option the norm does not take.
+    """
+    options = {str(key): value for key, value in config.items() if key != "name"}
+    name = str(config["name"])
+    chosen = _custom_norm(options) if name == "custom" else NORMS.get(name)
+    chosen.check_options(options)
+    return ChosenNorm(chosen, {**chosen.defaults(), **options})
+
+
+def _custom_norm(options: dict[str, Any]) -> Norm:
+    class_path = options.pop("class_path", None)
+    kind: Kind = options.pop("kind", "activation")
+    if not class_path:
+        raise UserError("norm=custom needs norm.class_path=package.module:Name")
+    if kind not in ("activation", "weight"):
+        raise UserError(f"norm.kind={kind!r}: expected 'activation' or 'weight'")
+    factory = load_class_path(str(class_path), key="norm.class_path")
+    return Norm(str(class_path), factory, kind, source_version(factory), batch_coupled=False, minimum_batch=1)

@@ -1,0 +1,17 @@
+"""Group normalization."""
+
+from torch import nn
+
+from bnbench.norms.divisors import require_divisor
+from bnbench.norms.registration import norm
+
+
+@norm("group")
+def group(num_features: int, *, num_groups: int = 4, eps: float = 1e-5, affine: bool = True) -> nn.Module:
+    """Normalize every row over each of `num_groups` equal blocks of its features; one group is layer norm.
+
+    Shapes: (batch, features) → (batch, features). Parameters γ, β: (features,). No state. Torch's own layer.
+    Raises UserError when the groups do not divide the features. Source: Wu and He 2018 (arXiv:1803.08494).
+    """
+    require_divisor("group", "num_groups", num_groups, num_features)
+    return nn.GroupNorm(num_groups, num_features, eps=eps, affine=affine)

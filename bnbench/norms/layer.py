@@ -1,0 +1,15 @@
+"""Layer normalization."""
+
+from torch import nn
+
+from bnbench.norms.registration import norm
+
+
+@norm("layer")
+def layer(num_features: int, *, eps: float = 1e-5, affine: bool = True) -> nn.Module:
+    """Normalize every row over its features: y = γ (x − μ) / √(σ² + ε) + β, with μ and σ² of the row.
+
+    Shapes: (batch, features) → (batch, features). Parameters γ, β: (features,). No state. Torch's own layer.
+    Source: Ba, Kiros and Hinton 2016 (arXiv:1607.06450).
+    """
+    return nn.LayerNorm(num_features, eps=eps, elementwise_affine=affine)

@@ -1,0 +1,65 @@
+"""What a norm says of itself, and the decorator that registers it. The contract is docs/norm_protocol.md."""
+
+import inspect
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Literal, TypeVar
+
+from torch import nn
+
+from bnbench.errors import UserError, nearest
+from bnbench.registry import Registry
+
+Kind = Literal["activation", "weight"]
+Factory = TypeVar("Factory", bound=Callable[..., nn.Module])
+
+
+@dataclass(frozen=True)
+class Norm:
+    """A registered normalization layer.
+
+    `factory` takes `num_features` (kind activation) or a `torch.nn.Linear` (kind weight), then its options by keyword.
+    `version` is raised by hand whenever the numbers of the norm change. `minimum_batch` is the smallest batch the norm
+    can train on: 2 where statistics are taken over the batch.
+    """
+
+    name: str
+    factory: Callable[..., nn.Module]
+    kind: Kind
+    version: int | str
+    batch_coupled: bool
+    minimum_batch: int
+
+    def defaults(self) -> dict[str, Any]:
+        """Return the options of the factory with their defaults, read from its signature."""
+        options = list(inspect.signature(self.factory).parameters.values())[1:]
+        return {
+            option.name: option.default
+            for option in options
+            if option.kind in (option.KEYWORD_ONLY, option.POSITIONAL_OR_KEYWORD) and option.default is not option.empty
+        }
+
+    def check_options(self, options: dict[str, Any]) -> None:
+        """Raise UserError for an option the norm does not take."""
+        parameters = list(inspect.signature(self.factory).parameters.values())[1:]
+        if any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters):
+            return
+        taken = [parameter.name for parameter in parameters]
+        for option in options:
+            if option not in taken:
+                raise UserError(f"norm '{self.name}' takes no option '{option}'; {nearest(option, taken)}")
+
+
+NORMS: Registry[Norm] = Registry("norm")
+
+
+def norm(
+    name: str, *, kind: Kind = "activation", version: int = 1, batch_coupled: bool = False
+) -> Callable[[Factory], Factory]:
+    """Return the decorator that registers a norm's factory under `name`."""
+
+    def decorate(factory: Factory) -> Factory:
+        NORMS.add(name, Norm(name, factory, kind, version, batch_coupled, 2 if batch_coupled else 1))
+        return factory
+
+    return decorate

@@ -1,0 +1,15 @@
+"""Root-mean-square normalization."""
+
+from torch import nn
+
+from bnbench.norms.registration import norm
+
+
+@norm("rms")
+def rms(num_features: int, *, eps: float = 1e-5, affine: bool = True) -> nn.Module:
+    """Scale every row by its root mean square: y = γ x / √(mean(x²) + ε). Nothing is centred.
+
+    Shapes: (batch, features) → (batch, features). Parameter γ: (features,). No state. Torch's own layer.
+    Source: Zhang and Sennrich 2019 (arXiv:1910.07467).
+    """
+    return nn.RMSNorm(num_features, eps=eps, elementwise_affine=affine)

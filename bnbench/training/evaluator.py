@@ -1,0 +1,123 @@
+"""The fixed cadence: evaluation in steps, off the clock; divergence found, recorded, taken out of the stack."""
+
+import time
+from collections.abc import Sequence
+from typing import Any, Protocol
+
+import lightning
+import numpy as np
+import torch
+
+from bnbench.datasets import Task
+from bnbench.training.history import Floats, Integers, Observation, Trajectory
+from bnbench.training.losses import evaluate
+from bnbench.training.module import ReplicaTraining
+from bnbench.training.threads import use_threads
+
+
+class Observer(Protocol):
+    """Is told of every evaluation: progress lines, mirrors."""
+
+    def observe(self, observation: Observation, trajectory: Trajectory) -> None:
+        """Take one evaluation; must not raise."""
+
+
+class Evaluator(lightning.Callback):
+    """Evaluates at step 0, every `every_steps` steps and at the end; keeps the weights of each replica's best step.
+
+    A replica diverges when a minibatch loss, or a parameter at an evaluation, is not finite (a gradient that is not
+    finite makes its parameter so). It has no rows from that step on and leaves the stack; the others do not notice.
+    """
+
+    def __init__(
+        self,
+        task: Task,
+        trajectory: Trajectory,
+        *,
+        every_steps: int,
+        max_steps: int,
+        learning_rates: Sequence[float],
+        threads: int,
+        observers: Sequence[Observer] = (),
+    ) -> None:
+        self.task = task
+        self.trajectory = trajectory
+        self.every_steps = every_steps
+        self.max_steps = max_steps
+        self._members: Integers = np.arange(trajectory.count)
+        self._learning_rates = np.asarray(learning_rates, dtype=np.float64)
+        self._threads = threads
+        self._observers = observers
+        self._best: dict[str, torch.Tensor] = {}
+        self._resumed_at = 0.0
+
+    def on_train_start(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
+        """Evaluate the initial weights and start the clock."""
+        module = _training(pl_module)
+        self._best = module.replicas.snapshot()
+        self._observe(module, step=0, train_loss=np.full(self.trajectory.count, np.nan))
+        self._resumed_at = time.perf_counter()
+
+    def on_train_batch_end(
+        self, trainer: lightning.Trainer, pl_module: lightning.LightningModule, outputs: Any, batch: Any, batch_idx: int
+    ) -> None:
+        """Evaluate where the cadence says so, with the clock stopped."""
+        step = trainer.global_step
+        if step % self.every_steps and step != self.max_steps:
+            return
+        module = _training(pl_module)
+        if module.device.type == "cuda":
+            torch.cuda.synchronize(module.device)
+        self.trajectory.train_seconds += time.perf_counter() - self._resumed_at
+        self.trajectory.steps = step
+        train_loss = self._drop_diverged(module, step=step)
+        if len(self._members):
+            self._observe(module, step=step, train_loss=train_loss)
+        else:
+            trainer.should_stop = True
+        self._resumed_at = time.perf_counter()
+
+    def on_train_end(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
+        """Measure the test part once, with the weights of each replica's best validation step."""
+        module = _training(pl_module)
+        module.replicas.restore(self._best)
+        use_threads(self._threads, module.replicas)
+        test = evaluate(module.replicas, module.data.test_inputs, module.data.test_labels, task=self.task)
+        self.trajectory.test_metric[:] = test.metric.numpy()
+        self.trajectory.spikes, self.trajectory.max_loss = module.watch.spikes, module.watch.max_loss
+
+    def _drop_diverged(self, module: ReplicaTraining, *, step: int) -> Floats:
+        """Record who diverged since the last evaluation and when; return the mean loss of those who go on."""
+        window = module.watch.close_window()
+        finite = module.replicas.finite().cpu().numpy()
+        bad_step = np.where((window.first_bad_step == 0) & ~finite, step, window.first_bad_step)
+        self.trajectory.diverged_at_step[self._members] = bad_step
+        good = np.flatnonzero(bad_step == 0)
+        if len(good) < len(self._members):
+            self._members = self._members[good]
+            if len(good):
+                module.keep(torch.from_numpy(good), members=torch.from_numpy(self._members))
+                use_threads(self._threads, module.replicas)
+        return window.mean_loss[good]
+
+    def _observe(self, module: ReplicaTraining, *, step: int, train_loss: Floats) -> None:
+        result = evaluate(module.replicas, module.data.validation_inputs, module.data.validation_labels, task=self.task)
+        observation = Observation(
+            step=step,
+            members=self._members,
+            train_loss=train_loss,
+            val_loss=result.loss.numpy(),
+            val_metric=result.metric.numpy(),
+            learning_rate=self._learning_rates[self._members] * module.schedule(step),
+        )
+        improved = self.trajectory.add(observation)
+        positions = torch.from_numpy(np.searchsorted(self._members, improved))
+        module.replicas.copy_into(self._best, chosen=positions)
+        for observer in self._observers:
+            observer.observe(observation, self.trajectory)
+
+
+def _training(module: lightning.LightningModule) -> ReplicaTraining:
+    if not isinstance(module, ReplicaTraining):
+        raise TypeError(f"expected a ReplicaTraining, got {type(module).__name__}")
+    return module

@@ -1,0 +1,160 @@
+"""Train one batch of replicas from initial weights to test metric."""
+
+import logging
+import signal
+import threading
+import warnings
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Literal
+
+import lightning
+import torch
+
+from bnbench.config import Config
+from bnbench.datasets import Task
+from bnbench.errors import UserError, nearest
+from bnbench.models import build_network
+from bnbench.norms import ChosenNorm
+from bnbench.training.data_order import DataOrder
+from bnbench.training.evaluator import Evaluator, Observer
+from bnbench.training.history import Trajectory
+from bnbench.training.module import ReplicaTraining
+from bnbench.training.optimizers import check_optimizer
+from bnbench.training.replicas import Replicas
+from bnbench.training.schedules import schedule_factor
+from bnbench.training.stacking import stacks_correctly
+from bnbench.training.threads import available_threads, use_threads
+
+
+@dataclass(frozen=True)
+class Precision:
+    """The numeric type of parameters and data, and Lightning's name for it."""
+
+    dtype: torch.dtype
+    lightning: Literal["32-true", "64-true"]
+
+
+PRECISIONS = {"32": Precision(torch.float32, "32-true"), "64": Precision(torch.float64, "64-true")}
+
+
+@dataclass(frozen=True)
+class Member:
+    """One replica of a batch: its seed and its learning rate."""
+
+    seed: int
+    learning_rate: float
+
+
+def check_training(config: Config, task: Task, norm: ChosenNorm) -> None:
+    """Raise UserError for a configuration that cannot train this task with this norm."""
+    check_optimizer(config.optimizer.name)
+    schedule_factor(asdict(config.schedule), max_steps=config.budget.max_steps)
+    if config.trainer.precision not in PRECISIONS:
+        raise UserError(
+            f"trainer.precision={config.trainer.precision!r}: {nearest(config.trainer.precision, PRECISIONS)}"
+        )
+    if config.trainer.devices != 1:
+        raise UserError(f"trainer.devices={config.trainer.devices}: one device trains a batch of replicas, expected 1")
+    batch_size = config.budget.batch_size
+    if batch_size > len(task.train_inputs):
+        raise UserError(
+            f"budget.batch_size={batch_size} is more than the {len(task.train_inputs)} training rows of '{task.name}'"
+        )
+    if batch_size < norm.norm.minimum_batch:
+        raise UserError(
+            f"budget.batch_size={batch_size}: norm '{norm.entry}' takes statistics over the batch and needs at least "
+            f"{norm.norm.minimum_batch} rows"
+        )
+
+
+def may_stack(config: Config, task: Task, norm: ChosenNorm) -> bool:
+    """Return whether this network may train as a stack, from a few steps both ways on the first training rows."""
+    inputs = task.train_inputs[: config.budget.batch_size].to(PRECISIONS[config.trainer.precision].dtype)
+    torch.set_num_threads(1)
+    return stacks_correctly(lambda seed: _network(config, task, norm, seed), inputs=inputs, name=norm.entry)
+
+
+def fit(
+    config: Config,
+    task: Task,
+    norm: ChosenNorm,
+    members: Sequence[Member],
+    *,
+    stacked: bool,
+    observers: Sequence[Observer] = (),
+) -> Trajectory:
+    """Train the members together and return their trajectory; equal learning rates must stand side by side.
+
+    Raises KeyboardInterrupt on Ctrl-C, whatever Lightning makes of it.
+    """
+    seeds = [member.seed for member in members]
+    rates = [member.learning_rate for member in members]
+    budget = config.budget
+    replicas = Replicas([_network(config, task, norm, seed) for seed in seeds], stacked=stacked, seeds=seeds)
+    module = ReplicaTraining(
+        replicas,
+        task,
+        optimizer=asdict(config.optimizer),
+        learning_rates=rates,
+        schedule=schedule_factor(asdict(config.schedule), max_steps=budget.max_steps),
+    )
+    trajectory = Trajectory(len(members), maximise=task.direction == "max")
+    threads = config.trainer.threads or available_threads()
+    evaluator = Evaluator(
+        task,
+        trajectory,
+        every_steps=budget.eval_every_steps,
+        max_steps=budget.max_steps,
+        learning_rates=rates,
+        threads=threads,
+        observers=observers,
+    )
+    use_threads(threads, replicas)
+    order = DataOrder(seeds, num_rows=len(task.train_inputs), batch_size=budget.batch_size)
+    _run(_trainer(config, evaluator), module, order)
+    return trajectory
+
+
+def _network(config: Config, task: Task, norm: ChosenNorm, seed: int) -> torch.nn.Module:
+    return build_network(
+        asdict(config.model), num_inputs=task.num_features, num_outputs=task.num_outputs, norm=norm, seed=seed
+    )
+
+
+def _trainer(config: Config, evaluator: Evaluator) -> lightning.Trainer:
+    # Lightning announces devices and its own hints on every construction; a sweep constructs it hundreds of times
+    logging.getLogger("lightning.pytorch").setLevel(logging.WARNING)
+    accelerator = config.trainer.accelerator
+    try:
+        return lightning.Trainer(
+            accelerator=accelerator,
+            devices=config.trainer.devices,
+            precision=PRECISIONS[config.trainer.precision].lightning,
+            max_steps=config.budget.max_steps,
+            max_epochs=-1,
+            callbacks=[evaluator],
+            logger=False,
+            enable_checkpointing=False,
+            enable_progress_bar=False,
+            enable_model_summary=False,
+            num_sanity_val_steps=0,
+            use_distributed_sampler=False,
+        )
+    except (lightning.fabric.utilities.exceptions.MisconfigurationException, ValueError) as error:
+        raise UserError(f"trainer.accelerator={accelerator!r} cannot be used here: {error}") from error
+
+
+def _run(trainer: lightning.Trainer, module: ReplicaTraining, order: DataOrder) -> None:
+    main_thread = threading.current_thread() is threading.main_thread()
+    interrupt = signal.getsignal(signal.SIGINT) if main_thread else None
+    with warnings.catch_warnings():
+        # an endless stream has no length and needs no worker processes, and there is nothing to validate with
+        warnings.filterwarnings("ignore", message=".*does not have many workers.*")
+        try:
+            trainer.fit(module, train_dataloaders=order)
+        except SystemExit as exit_request:
+            # Lightning turns Ctrl-C into an exit and leaves the signal ignored
+            if main_thread:
+                signal.signal(signal.SIGINT, interrupt)
+            raise KeyboardInterrupt from exit_request

@@ -1,0 +1,62 @@
+"""What a batch of replicas leaves behind: one row per (replica, evaluation), and how each replica ended."""
+
+from dataclasses import dataclass, field
+
+import numpy as np
+import numpy.typing as npt
+
+Floats = npt.NDArray[np.float64]
+Integers = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Observation:
+    """One evaluation: arrays over the replicas that were alive, `members` being their positions in the batch."""
+
+    step: int
+    members: Integers
+    train_loss: Floats
+    val_loss: Floats
+    val_metric: Floats
+    learning_rate: Floats
+
+
+@dataclass
+class Trajectory:
+    """Everything recorded of a batch of replicas, by position in the batch."""
+
+    count: int
+    maximise: bool
+    observations: list[Observation] = field(default_factory=list)
+    diverged_at_step: Integers = field(init=False)
+    best_metric: Floats = field(init=False)
+    best_step: Integers = field(init=False)
+    last_metric: Floats = field(init=False)
+    last_train_loss: Floats = field(init=False)
+    test_metric: Floats = field(init=False)
+    spikes: Integers = field(init=False)
+    max_loss: Floats = field(init=False)
+    train_seconds: float = 0.0
+    steps: int = 0
+
+    def __post_init__(self) -> None:
+        self.diverged_at_step = np.zeros(self.count, dtype=np.int64)  # 0: never
+        self.best_step = np.zeros(self.count, dtype=np.int64)
+        self.spikes = np.zeros(self.count, dtype=np.int64)
+        for name in ("best_metric", "last_metric", "last_train_loss", "test_metric", "max_loss"):
+            setattr(self, name, np.full(self.count, np.nan))
+
+    def add(self, observation: Observation) -> Integers:
+        """Take an evaluation; return the positions of the replicas that were never better."""
+        members, metric = observation.members, observation.val_metric
+        self.observations.append(observation)
+        self.last_metric[members] = metric
+        self.last_train_loss[members] = observation.train_loss
+        best = self.best_metric[members]
+        better = np.isnan(best) & ~np.isnan(metric) | (metric > best if self.maximise else metric < best)
+        if observation.step == 0:
+            better = np.ones_like(better)  # every replica has a best state from the start, however bad
+        improved: Integers = members[better]
+        self.best_metric[improved] = metric[better]
+        self.best_step[improved] = observation.step
+        return improved

@@ -1,0 +1,96 @@
+"""The one LightningModule: a batch of replicas, trained by automatic optimization."""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import lightning
+import torch
+from jaxtyping import Float, Int64
+from torch import Tensor, nn
+from torch.optim.lr_scheduler import LambdaLR
+
+from bnbench.datasets import Task
+from bnbench.training.losses import row_losses
+from bnbench.training.optimizers import StackedOptimizer, clip_gradients
+from bnbench.training.replicas import Replicas
+from bnbench.training.watch import LossWatch
+
+
+class TaskTensors(nn.Module):
+    """The parts of a task as buffers, so that they lie wherever the network lies, in its precision."""
+
+    train_inputs: Tensor
+    train_labels: Tensor
+    validation_inputs: Tensor
+    validation_labels: Tensor
+    test_inputs: Tensor
+    test_labels: Tensor
+
+    def __init__(self, task: Task) -> None:
+        super().__init__()
+        for part in ("train", "validation", "test"):
+            for role in ("inputs", "labels"):
+                self.register_buffer(f"{part}_{role}", getattr(task, f"{part}_{role}"), persistent=False)
+
+
+class ReplicaTraining(lightning.LightningModule):
+    """Trains a stack of replicas on tensors that lie on the training device; a batch is (R, B) row numbers.
+
+    The loss that goes backward is the sum over replicas: the gradient of each is that of training alone.
+    """
+
+    def __init__(
+        self,
+        replicas: Replicas,
+        task: Task,
+        *,
+        optimizer: Mapping[str, Any],
+        learning_rates: Sequence[float],
+        schedule: Callable[[int], float],
+    ) -> None:
+        super().__init__()
+        self.replicas = replicas
+        self.data = TaskTensors(task)
+        self.watch = LossWatch(replicas.count)
+        self.schedule = schedule
+        self._alive: Tensor | None = None
+        self._row_losses = row_losses(task.kind)
+        self._options = optimizer
+        self._learning_rates = learning_rates
+        self._optimizer: StackedOptimizer
+
+    def training_step(self, rows: Int64[Tensor, "replicas batch"], batch_idx: int) -> Float[Tensor, ""]:
+        """Return the summed loss of the replicas still in the stack."""
+        if self._alive is not None:
+            rows = rows[self._alive]
+        flat = rows.flatten()
+        inputs = self.data.train_inputs.index_select(0, flat).view(*rows.shape, -1)
+        labels = self.data.train_labels.index_select(0, flat).view(rows.shape)
+        losses = self._row_losses(self.replicas(inputs), labels).mean(1)
+        self.watch.add(losses.detach())
+        return losses.sum()
+
+    def configure_optimizers(self) -> Any:
+        """Return torch's optimizer over slices of the stacks, and the schedule, stepped every step."""
+        # made here and not before: by now Lightning has moved the stacks to their device and precision
+        stacks = list(self.replicas.parameters_stacked)
+        self._optimizer = StackedOptimizer(stacks, self._options, self._learning_rates)
+        scheduler = LambdaLR(self._optimizer.torch, self.schedule)
+        return {"optimizer": self._optimizer.torch, "lr_scheduler": {"scheduler": scheduler, "interval": "step"}}
+
+    def on_before_optimizer_step(self, optimizer: torch.optim.Optimizer) -> None:
+        """Clip each replica by itself and hand the gradients to the optimizer."""
+        if self._options["clip_gradient_norm"] is not None:
+            clip_gradients(self._optimizer.stacks, self._options["clip_gradient_norm"])
+        self._optimizer.take_gradients()
+
+    def optimizer_zero_grad(self, epoch: int, batch_idx: int, optimizer: torch.optim.Optimizer) -> None:
+        """Drop the gradients of the stacks, which are not the tensors the optimizer holds."""
+        self._optimizer.clear_gradients()
+
+    def keep(self, chosen: Tensor, *, members: Tensor) -> None:
+        """Take every replica but the chosen ones out of the stack; `members` are their positions in the full batch."""
+        self.replicas.keep(chosen)
+        self._optimizer.keep(chosen)
+        self.watch.keep(chosen.cpu().numpy())
+        self._alive = members.to(self.device)

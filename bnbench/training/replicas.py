@@ -1,0 +1,129 @@
+"""All seeds at once: R networks stacked on a leading dimension and run as one."""
+
+import copy
+from collections.abc import Mapping, Sequence
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+from torch.func import functional_call
+
+Names = tuple[str, ...]
+
+
+class Replicas(nn.Module):
+    """R networks of one shape, their parameters and buffers stacked: tensor (R, ...) per name.
+
+    One path for every R, a stack of one included, so that replica k is the run of its seed alone, bit for bit on the
+    CPU. `stacked=False` runs one replica after another instead, for networks that `vmap` cannot take; each then keeps
+    its own state of torch's global generator, should the network draw from it.
+    """
+
+    def __init__(self, networks: Sequence[nn.Module], *, stacked: bool = True, seeds: Sequence[int] = ()) -> None:
+        super().__init__()
+        self.stacked = stacked
+        self.parameter_names: Names = tuple(name for name, _ in networks[0].named_parameters())
+        self.buffer_names: Names = tuple(name for name, _ in networks[0].named_buffers())
+        self.parameters_stacked = nn.ParameterList(
+            nn.Parameter(torch.stack([network.get_parameter(name).detach() for network in networks]))
+            for name in self.parameter_names
+        )
+        for position, name in enumerate(self.buffer_names):
+            self.register_buffer(_buffer(position), torch.stack([network.get_buffer(name) for network in networks]))
+        # the skeleton is kept out of the module tree: its parameters are placeholders and never trained
+        self._skeleton = (copy.deepcopy(networks[0]).to("meta"),)
+        self._members = list(range(len(networks)))
+        self._random_states = [torch.Generator().manual_seed(seed).get_state() for seed in seeds]
+
+    @property
+    def count(self) -> int:
+        """Return R, the number of replicas in the stack."""
+        return self.parameters_stacked[0].shape[0]
+
+    @property
+    def buffers_stacked(self) -> list[Tensor]:
+        """Return the stacked buffers, in the order of their names."""
+        return [getattr(self, _buffer(position)) for position in range(len(self.buffer_names))]
+
+    def forward(self, inputs: Float[Tensor, "*replicas batch features"]) -> Float[Tensor, "replicas batch outputs"]:
+        """Return the outputs of every replica: on its own batch (R, B, d), or on one batch for all (B, d)."""
+        skeleton = self._skeleton[0].train(self.training)
+        run = self._run_stacked if self.stacked else self._run_one_by_one
+        outputs, buffers = run(skeleton, inputs)
+        for held, returned in zip(self.buffers_stacked, buffers, strict=True):
+            # a network may write its buffers in place or assign new ones: the second reaches us only here
+            if returned.data_ptr() != held.data_ptr():
+                held.copy_(returned)
+        return outputs
+
+    def _run_stacked(self, skeleton: nn.Module, inputs: Tensor) -> tuple[Tensor, tuple[Tensor, ...]]:
+        def run_one(
+            parameters: list[Tensor], buffers: list[Tensor], batch: Tensor
+        ) -> tuple[Tensor, tuple[Tensor, ...]]:
+            state = self._state(parameters, buffers)
+            outputs = functional_call(skeleton, state, (batch,))
+            return outputs, tuple(state[name].detach() for name in self.buffer_names)
+
+        own_batch = 0 if inputs.dim() == 3 else None
+        run = torch.vmap(run_one, in_dims=(0, 0, own_batch), randomness="error")
+        return run(list(self.parameters_stacked), self.buffers_stacked, inputs)
+
+    def _run_one_by_one(self, skeleton: nn.Module, inputs: Tensor) -> tuple[Tensor, tuple[Tensor, ...]]:
+        # unbind, not select: its gradient is one stack instead of R zero-filled copies
+        parameters = list(zip(*(stack.unbind() for stack in self.parameters_stacked), strict=True))
+        outputs, buffers = [], []
+        for replica, member in enumerate(self._members):
+            state = self._state(parameters[replica], [stack[replica].clone() for stack in self.buffers_stacked])
+            batch = inputs[replica] if inputs.dim() == 3 else inputs
+            with torch.random.fork_rng(devices=[]):
+                torch.set_rng_state(self._random_states[member])
+                outputs.append(functional_call(skeleton, state, (batch,)))
+                self._random_states[member] = torch.get_rng_state()
+            buffers.append([state[name].detach() for name in self.buffer_names])
+        return torch.stack(outputs), tuple(torch.stack(values) for values in zip(*buffers, strict=True))
+
+    def _state(self, parameters: Sequence[Tensor], buffers: Sequence[Tensor]) -> dict[str, Tensor]:
+        return dict(zip(self.parameter_names + self.buffer_names, (*parameters, *buffers), strict=True))
+
+    def finite(self) -> Tensor:
+        """Return, per replica, whether every parameter is finite: (R,) bool."""
+        alive = torch.ones(self.count, dtype=torch.bool, device=self.parameters_stacked[0].device)
+        for stack in self.parameters_stacked:
+            alive &= torch.isfinite(stack).flatten(1).all(1)
+        return alive
+
+    @torch.no_grad()
+    def keep(self, chosen: Tensor) -> None:
+        """Take every replica out of the stack but the chosen ones ((k,) positions); the others are not touched."""
+        for parameter in self.parameters_stacked:
+            parameter.grad = None
+            parameter.data = parameter.data[chosen]
+        for position, stack in enumerate(self.buffers_stacked):
+            setattr(self, _buffer(position), stack[chosen])
+        self._members = [self._members[replica] for replica in chosen.tolist()]
+
+    def snapshot(self) -> dict[str, Tensor]:
+        """Return a copy of all parameters and buffers, by name, stacked."""
+        return {name: value.detach().clone() for name, value in self._named_stacks()}
+
+    @torch.no_grad()
+    def restore(self, snapshot: Mapping[str, Tensor]) -> None:
+        """Set all parameters and buffers to those of a snapshot of the full stack, which it becomes again."""
+        for name, value in self._named_stacks():
+            value.data = snapshot[name].clone()
+        self._members = list(range(self.count))
+
+    @torch.no_grad()
+    def copy_into(self, snapshot: Mapping[str, Tensor], *, chosen: Tensor) -> None:
+        """Overwrite a snapshot of the full stack for the chosen replicas ((k,) positions among those in the stack)."""
+        members = torch.tensor(self._members, device=chosen.device)[chosen]
+        for name, value in self._named_stacks():
+            snapshot[name][members] = value.detach()[chosen]
+
+    def _named_stacks(self) -> list[tuple[str, Tensor]]:
+        stacks = [*self.parameters_stacked, *self.buffers_stacked]
+        return list(zip(self.parameter_names + self.buffer_names, stacks, strict=True))
+
+
+def _buffer(position: int) -> str:
+    return f"buffer_{position}"
