@@ -47,7 +47,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def show(options: argparse.Namespace) -> int:
     """Load, score and write as the options say."""
-    runs = load_records(*options.runs_dirs)
+    runs = load_records(*options.runs_dirs, check_history=False)  # scoring reads every history itself, and checks it
+    if runs.copies or runs.conflicts:
+        runs = load_records(*options.runs_dirs)  # a damaged copy must not stand in for a sound one
     try:
         if options.experiment is not None:
             runs = of_experiments(runs, options.runs_dirs, options.experiment)

@@ -67,7 +67,8 @@ def collect(
     for workload_id in sorted(workloads, key=lambda key: (workloads[key][0][0].dataset, key)):
         kept, refused_records = under_one_rule(workloads[workload_id], reference=reference)
         skipped += refused_records
-        curves = [curve for record, rules in kept for curve in _curves_or_skip(record, rules, skipped)]
+        read = [_curves_or_skip(record, rules, skipped) for record, rules in kept]
+        curves = [curve for curve in read if curve is not None]
         if curves:
             first, rules = kept[0]
             entries = tuple(_distinct(_merged(curves, skipped)))
@@ -76,39 +77,21 @@ def collect(
     return collected, skipped
 
 
-def _curves_or_skip(record: Record, rules: Rules, skipped: list[Skipped]) -> Iterable[EntryCurves]:
-    reserved = [seed["seed"] for seed in record.seeds if seed["seed"] >= RESERVED_SEEDS]
-    if reserved:
-        listed = f"{len(reserved)} reserved seed(s) from {min(reserved):,} on"
-        skipped.append(Skipped(record.path, f"{listed}: they tune or set targets and are never scored"))
-    seeds = sorted((seed for seed in record.seeds if seed["seed"] < RESERVED_SEEDS), key=lambda seed: int(seed["seed"]))
-    if not seeds:
-        return
-    try:
-        columns = record.history()
-    except UserError as error:
-        skipped.append(Skipped(record.path, str(error).removeprefix(f"{record.path}: ")))
-        return
-    steps = rules.steps()
-    sorted_columns = _by_seed(columns, rules)
-    rows = {}
-    for seed in seeds:
-        try:
-            rows[seed["seed"]] = _values(*sorted_columns, seed, steps)
-        except RefusedError as refused:
-            skipped.append(Skipped(record.path, f"seed {seed['seed']} does not count: {refused}"))
-    seeds = [seed for seed in seeds if seed["seed"] in rows]
-    if not seeds:
-        return
+def _curves_or_skip(record: Record, rules: Rules, skipped: list[Skipped]) -> EntryCurves | None:
+    rows = _rows(record, _without_reserved(record, skipped), rules, skipped)
+    if not rows:
+        return None
+    seeds = [seed for seed in record.seeds if seed["seed"] in rows]
+    seeds.sort(key=lambda seed: int(seed["seed"]))
     diverged = np.array([seed["status"] == "diverged" for seed in seeds])
-    yield EntryCurves(
+    return EntryCurves(
         entry=record.entry,
         norm=record.norm,
         cell_id=record.cell_id,
         track=record.track,
         seeds=np.array([seed["seed"] for seed in seeds], dtype=np.int64),
-        steps=steps.astype(float),
-        values=np.stack(list(rows.values())),
+        steps=rules.steps().astype(float),
+        values=np.stack([rows[seed["seed"]] for seed in seeds]),
         diverged=diverged,
         diverged_at_step=_numbers(
             seed.get("diverged_at_step") if seed["status"] == "diverged" else None for seed in seeds
@@ -118,13 +101,37 @@ def _curves_or_skip(record: Record, rules: Rules, skipped: list[Skipped]) -> Ite
     )
 
 
+def _without_reserved(record: Record, skipped: list[Skipped]) -> list[dict[str, Any]]:
+    reserved = [seed["seed"] for seed in record.seeds if seed["seed"] >= RESERVED_SEEDS]
+    if reserved:
+        listed = f"{len(reserved)} reserved seed(s) from {min(reserved):,} on"
+        skipped.append(Skipped(record.path, f"{listed}: they tune or set targets and are never scored"))
+    return [seed for seed in record.seeds if seed["seed"] < RESERVED_SEEDS]
+
+
+def _rows(record: Record, seeds: list[dict[str, Any]], rules: Rules, skipped: list[Skipped]) -> dict[int, Floats]:
+    """Return the metric (g,) of every seed that was watched to its end."""
+    rows: dict[int, Floats] = {}
+    if not seeds:
+        return rows
+    try:
+        columns = record.history()
+    except UserError as error:
+        skipped.append(Skipped(record.path, str(error).removeprefix(f"{record.path}: ")))
+        return rows
+    steps = rules.steps()
+    order = np.lexsort((columns["step"], columns["seed"]))
+    row_seeds, row_steps, row_values = (columns[name][order] for name in ("seed", "step", f"val_{rules.metric}"))
+    for seed in seeds:
+        try:
+            rows[seed["seed"]] = _values(row_seeds, row_steps, row_values, seed, steps)
+        except RefusedError as refused:
+            skipped.append(Skipped(record.path, f"seed {seed['seed']} does not count: {refused}"))
+    return rows
+
+
 def _numbers(values: Iterable[Any]) -> Floats:
     return np.array([np.nan if value is None else float(value) for value in values])
-
-
-def _by_seed(columns: dict[str, NDArray[Any]], rules: Rules) -> tuple[NDArray[Any], NDArray[Any], NDArray[Any]]:
-    order = np.lexsort((columns["step"], columns["seed"]))
-    return columns["seed"][order], columns["step"][order], columns[f"val_{rules.metric}"][order]
 
 
 def _values(

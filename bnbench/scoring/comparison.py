@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from bnbench.scoring.holm import ALPHA, holm, holm_multiplier
 from bnbench.scoring.seeds_needed import more_seeds
-from bnbench.scoring.sign_flip import sign_flip_p, smallest_p
+from bnbench.scoring.sign_flip import exact_sign_flip_p, sampled_sign_flip_p, smallest_p
 from bnbench.scoring.speedup import Speedup, speedup
 from bnbench.scoring.times import Floats, Times
 
@@ -67,6 +67,8 @@ class Comparison:
 
 def pair(first: SeedTimes, second: SeedTimes) -> Pairs:
     """Return both entries' times on the seeds both have."""
+    if np.array_equal(first.seeds, second.seeds):
+        return Pairs(first.times, second.times, 0)
     _, of_first, of_second = np.intersect1d(first.seeds, second.seeds, assume_unique=True, return_indices=True)
     left_out = len(first.seeds) + len(second.seeds) - 2 * len(of_first)
     return Pairs(first.times.take(of_first), second.times.take(of_second), left_out)
@@ -125,4 +127,8 @@ def rank(entries: Sequence[SeedTimes], *, alpha: float = ALPHA) -> Ranking:
 
 
 def _p(pairs: Pairs) -> float:
-    return sign_flip_p(pairs.differences, generator=np.random.default_rng(SIGN_FLIP_SEED))
+    differences = pairs.differences
+    exact = exact_sign_flip_p(differences)
+    if exact is not None:
+        return exact
+    return sampled_sign_flip_p(differences, generator=np.random.default_rng(SIGN_FLIP_SEED))

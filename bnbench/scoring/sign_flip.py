@@ -1,5 +1,6 @@
 """The exact test of "no difference": under it, every paired difference is as likely to have the other sign."""
 
+from functools import cache
 from math import log2
 
 import numpy as np
@@ -15,28 +16,36 @@ SAMPLES = 99_999
 def sign_flip_p(differences: Floats, *, generator: np.random.Generator) -> float:
     """Return the two-sided p of the sign-flip test: the share of the 2ⁿ sign patterns with |Σ| at least the observed.
 
-    Exact for n ≤ 16 by enumeration, and for any n when the differences are whole multiples of a step, as times on an
-    evaluation cadence are, by counting the patterns of every possible sum. Otherwise 99,999 patterns drawn from
-    `generator`, the observed one counted with them. A zero difference flips into itself and decides nothing.
+    The exact p where it can be counted, else an estimate from 99,999 patterns drawn from `generator`, the observed one
+    counted with them. A zero difference flips into itself and decides nothing.
 
     >>> sign_flip_p(np.array([30., 10., 20.]), generator=np.random.default_rng(0))  # 2 of 8 patterns
     0.25
     """
-    sizes = np.sort(np.abs(differences[differences != 0]))
-    if len(sizes) == 0:
-        return 1.0
-    observed = abs(float(np.sum(differences)))
-    # Summation order must not decide whether a pattern counts as equal to the observed one.
-    threshold = observed - 1e-12 * float(np.sum(sizes))
+    exact = exact_sign_flip_p(differences)
+    return sampled_sign_flip_p(differences, generator=generator) if exact is None else exact
+
+
+def exact_sign_flip_p(differences: Floats) -> float | None:
+    """Return the exact p: for n ≤ 16 by enumeration, for any n when the differences are whole multiples of one step.
+
+    Times on an evaluation cadence are, and then the patterns of every possible sum are counted. None otherwise.
+    """
+    sizes, threshold = _sizes_and_threshold(differences)
     if threshold <= 0:
         return 1.0
     if len(sizes) <= ENUMERATED_PAIRS:
         return _enumerated(sizes, threshold)
     lattice = _on_lattice(sizes)
-    if lattice is not None:
-        cells, unit = lattice
-        return _counted(cells, threshold / unit)
-    return _sampled(sizes, threshold, generator)
+    return None if lattice is None else _counted(lattice[0], threshold / lattice[1])
+
+
+def sampled_sign_flip_p(differences: Floats, *, generator: np.random.Generator) -> float:
+    """Return (1 + extreme patterns) / (1 + 99,999) over patterns drawn from `generator`: never zero."""
+    sizes, threshold = _sizes_and_threshold(differences)
+    signs = generator.integers(0, 2, size=(SAMPLES, len(sizes)), dtype=np.int8) * 2 - 1
+    extreme = int(np.count_nonzero(np.abs(signs @ sizes) >= threshold))
+    return (1 + extreme) / (1 + SAMPLES)
 
 
 def smallest_p(pairs: int) -> float:
@@ -58,17 +67,25 @@ def pairs_needed(alpha: float, *, comparisons: int = 1) -> int:
     return pairs if smallest_p(pairs) * comparisons <= alpha else pairs + 1
 
 
-def _all_sums(sizes: Floats) -> Floats:
-    sums = np.zeros(1)
-    for size in sizes:
-        sums = np.concatenate([sums - size, sums + size])
-    return sums
+def _sizes_and_threshold(differences: Floats) -> tuple[Floats, float]:
+    """The sizes, ascending whatever the order of seeds, and the |Σ| from which a pattern counts as extreme."""
+    sizes = np.sort(np.abs(differences[differences != 0]))
+    # The order of summation must not decide whether a pattern counts as equal to the observed one.
+    return sizes, abs(float(differences.sum())) - 1e-12 * float(sizes.sum())
+
+
+@cache
+def _patterns(count: int) -> Floats:
+    """All 2ⁿ rows of n signs."""
+    return 1.0 - 2.0 * (np.arange(2**count)[:, None] >> np.arange(count) & 1)
 
 
 def _enumerated(sizes: Floats, threshold: float) -> float:
     """Every pattern is a sum over half of the pairs plus one over the rest: 2ⁿ patterns met by sorting 2ⁿᐟ² sums."""
-    first, second = _all_sums(sizes[::2]), np.sort(_all_sums(sizes[1::2]))
-    at_least = len(first) * len(second) - int(np.sum(np.searchsorted(second, threshold - first, side="left")))
+    halves = sizes[::2], sizes[1::2]
+    first, second = (_patterns(len(half)) @ half for half in halves)
+    second.sort()
+    at_least = len(first) * len(second) - int(second.searchsorted(threshold - first).sum())
     return min(1.0, 2.0 * at_least / (len(first) * len(second)))
 
 
@@ -92,9 +109,3 @@ def _counted(cells: NDArray[np.int64], threshold: float) -> float:
     total = int(np.sum(cells))
     sums = 2 * np.arange(len(shares)) - total
     return min(1.0, 2.0 * float(np.sum(shares[sums >= threshold])))
-
-
-def _sampled(sizes: Floats, threshold: float, generator: np.random.Generator) -> float:
-    signs = generator.integers(0, 2, size=(SAMPLES, len(sizes)), dtype=np.int8) * 2 - 1
-    extreme = int(np.sum(np.abs(signs @ sizes) >= threshold))
-    return (1 + extreme) / (1 + SAMPLES)

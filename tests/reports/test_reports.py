@@ -1,0 +1,223 @@
+"""Every report is made from the board alone, says all of it, and shows names from records as data."""
+
+import csv
+import json
+from dataclasses import replace
+from io import StringIO
+from pathlib import Path
+
+import pytest
+
+from bnbench.records import Skipped
+from bnbench.reports import print_board, to_csv, to_json, to_markdown, to_text
+from bnbench.scoring.board import Board, Final, HitRateInterval, Row, Speedup, StepsToTarget, Workload
+
+WORKLOAD = Workload("digits · lr=0.1", "0123456789ab", "accuracy", "max", 0.95, "hard", "pool", 600, 20)
+NONE = Row(
+    workload="digits · lr=0.1",
+    workload_id="0123456789ab",
+    target_level="hard",
+    track="recipe",
+    entry="none",
+    norm="none",
+    rank=2,
+    n_seeds=16,
+    hit_rate=0.75,
+    hit_rate_interval=HitRateInterval(0.5, 0.9),
+    steps_to_target=StepsToTarget(480.0, 511.25, 470.5, 551.9),
+    speedup=Speedup(1.0, 1.0, 1.0, "exact", 16, None, None, None),
+    final=Final(0.9512, 0.94, 0.96, 1),
+    diverged=1,
+    is_reference=True,
+    verdict="the reference: reaches 95 % with 12 of 16 seeds.",
+)
+BATCH = replace(
+    NONE,
+    entry="batch",
+    norm="batch",
+    rank=1,
+    hit_rate=1.0,
+    steps_to_target=StepsToTarget(None, 1234.0, 1200.0, 1300.0),
+    speedup=Speedup(3.14159, 2.6, 3.8, "at_least", 16, 0.0001, 0.0004, None),
+    diverged=0,
+    is_reference=False,
+    verdict="batch reaches 95 % in at least 3.14× fewer steps than none: real.",
+)
+UNKNOWN = replace(
+    BATCH,
+    entry="layer",
+    norm="layer",
+    hit_rate=None,
+    hit_rate_interval=HitRateInterval(None, None),
+    steps_to_target=StepsToTarget(None, None, None, None),
+    speedup=Speedup(None, None, None, "undefined", 0, None, None, None),
+    final=Final(None, None, None, 2),
+    verdict="not compared.",
+)
+BOARD = Board(
+    "none", (WORKLOAD,), (BATCH, UNKNOWN, NONE), (Skipped(Path("runs/x"), "unfinished: no run.json"),), ("a note",)
+)
+NAMES = [
+    pytest.param("[bold red]x[/]", id="rich-markup"),
+    pytest.param("a|b", id="markdown-pipe"),
+    pytest.param("<script>alert(1)</script>", id="html"),
+    pytest.param("[click](http://example.org)", id="markdown-link"),
+    pytest.param(":smile:", id="emoji-code"),
+]
+
+
+def named(name: str) -> Board:
+    row = replace(BATCH, entry=name, verdict=f"{name} is real.")
+    return Board(name, (WORKLOAD,), (row,), (Skipped(Path("runs/x"), f"because of {name}"),), (f"note on {name}",))
+
+
+@pytest.mark.parametrize("width", [40, 80, 100, 140, 220])
+def test_a_table_of_any_width_says_everything_and_stays_inside(width: int) -> None:
+    stream = StringIO()
+    print_board(BOARD, file=stream, width=width)
+    printed = stream.getvalue()
+    assert all(len(line.rstrip()) <= width for line in printed.splitlines())
+    said = " ".join(printed.split())
+    for part in (
+        "digits · lr=0.1",
+        "hard target: accuracy 95 %",
+        "batch",
+        "3.14×",
+        "[2.6–3.8]",
+        "1,234",
+        "not reached",
+    ):
+        assert part in said
+    assert "95.12 %" in said
+    assert "reference" in said
+    assert "a note" in said
+    assert "runs/x: unfinished: no run.json" in said
+
+
+@pytest.mark.parametrize("width", [60, 110, 150, 220])
+def test_every_first_view_column_is_there(width: int) -> None:
+    printed = to_text(BOARD, width=width)
+    for column in ("seeds", "hit rate", "steps to target", "speed-up", "final", "diverged"):
+        assert column in printed
+    assert all(row.verdict in " ".join(printed.split()) for row in BOARD.entries) or width == 220
+
+
+@pytest.mark.parametrize(
+    ("bound", "text"), [("exact", " 3.14×"), ("at_least", "≥ 3.14×"), ("at_most", "≤ 3.14×"), ("undefined", "~ 3.14×")]
+)
+def test_the_bound_is_shown_beside_the_speedup(bound: str, text: str) -> None:
+    row = replace(BATCH, speedup=replace(BATCH.speedup, bound=bound))
+    assert text in to_text(Board("none", (WORKLOAD,), (row,)))
+
+
+def test_rows_stand_in_the_order_of_the_board() -> None:
+    printed = to_text(BOARD, width=150)
+    assert printed.index("batch") < printed.index("layer") < printed.index("none  ")
+
+
+@pytest.mark.parametrize("width", [60, 110, 220])
+@pytest.mark.parametrize("name", NAMES)
+def test_a_terminal_shows_a_name_as_it_is(name: str, width: int) -> None:
+    assert name in "".join(line.rstrip() for line in to_text(named(name), width=width).splitlines())
+
+
+def test_control_codes_never_reach_a_terminal() -> None:
+    board = named("batch\x1b[2J\u202e\x07")
+    workload = replace(WORKLOAD, workload="digits\x1b]0;owned\x07", provenance="pool\x1b[31m")
+    for report in (to_text, to_markdown):
+        text = report(replace(board, workloads=(workload,)))
+        assert not {"\x1b", "\u202e", "\x07"} & set(text)
+        assert "batch\N{REPLACEMENT CHARACTER}" in text
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_markdown_shows_a_name_as_it_is(name: str) -> None:
+    table = [line for line in to_markdown(named(name)).splitlines() if line.startswith("|")]
+    unescaped = [line.replace("\\|", "") for line in table]
+    assert {line.count("|") for line in unescaped} == {10}, "nine columns whatever a name holds"
+    for special in "<[*`":
+        assert all(f"\\{special}" in line or special not in line for line in table)
+    assert not any("<script>" in line for line in table)
+
+
+def test_markdown_says_everything() -> None:
+    text = to_markdown(BOARD)
+    assert "### digits · lr=0.1" in text
+    assert "| 1 | batch | 16 | 100 % | 1,234 \\[1,200–1,300\\], median not reached | ≥ 3.14× \\[2.6–3.8\\] |" in text
+    assert "- runs/x: unfinished: no run.json" in text
+    assert "a note" in text
+
+
+def as_text(value: object) -> str:
+    return "" if value is None else str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def test_csv_holds_every_number_of_the_json() -> None:
+    rows = list(csv.DictReader(StringIO(to_csv(BOARD))))
+    entries = json.loads(to_json(BOARD))["entries"]
+    assert len(rows) == len(entries) == 3
+    for row, entry in zip(rows, entries, strict=True):
+        flat = {name: value for name, value in entry.items() if not isinstance(value, dict)}
+        for name in entry.keys() - flat.keys():
+            flat |= {f"{name}_{key}": value for key, value in entry[name].items()}
+        assert {column: row[column] for column in flat} == {column: as_text(value) for column, value in flat.items()}
+    assert rows[0]["target"] == "0.95"
+    assert rows[0]["metric"] == "accuracy"
+
+
+@pytest.mark.parametrize("name", ["=1+1", "+1", "-1", "@SUM(A1)", "\t=1+1", " =1+1", "＝1+1"])
+def test_csv_text_is_never_a_formula(name: str) -> None:
+    (row,) = csv.DictReader(StringIO(to_csv(named(name))))
+    assert row["entry"] == f"'{name}"
+    assert row["verdict"].startswith("'")
+
+
+def test_csv_numbers_below_zero_stay_numbers() -> None:
+    row = replace(BATCH, final=Final(-1.5, -2.0, -1.0, 0))
+    (read,) = csv.DictReader(StringIO(to_csv(Board("none", (WORKLOAD,), (row,)))))
+    assert float(read["final_mean"]) == -1.5
+
+
+def test_an_empty_board_is_a_report_too() -> None:
+    board = Board("none", skipped=(Skipped(Path("runs/x"), "unfinished"),))
+    assert "No entry to rank." in to_text(board)
+    assert "runs/x: unfinished" in to_text(board)
+    assert "No entry to rank." in to_markdown(board)
+    assert json.loads(to_json(board))["entries"] == []
+    assert list(csv.DictReader(StringIO(to_csv(board)))) == []
+    assert to_csv(board).splitlines() == to_csv(BOARD).splitlines()[:1]
+
+
+def test_json_is_strict() -> None:
+    with pytest.raises(ValueError, match="not JSON compliant"):
+        to_json(Board("none", (WORKLOAD,), (replace(BATCH, hit_rate=float("nan")),)))
+
+
+def test_many_skipped_of_one_reason_are_counted_in_the_terminal_and_complete_elsewhere() -> None:
+    board = replace(BOARD, skipped=tuple(Skipped(Path(f"runs/{index:03}"), "unfinished") for index in range(100)))
+    printed = to_text(board)
+    assert "Not counted (100):" in printed
+    assert printed.count("unfinished") == 21
+    assert "… and 80 more: unfinished" in printed
+    assert to_markdown(board).count("unfinished") == 100
+    assert len(json.loads(to_json(board))["skipped"]) == 100
+
+
+def test_a_target_given_by_hand_and_a_missing_one_are_called_so() -> None:
+    by_hand = replace(WORKLOAD, target_level="given", provenance="given by hand")
+    rows = (replace(BATCH, target_level="given"),)
+    assert "target given by hand: accuracy 95 %" in to_text(Board("none", (by_hand,), rows))
+    assert "no hard target" in to_text(Board("none", (replace(WORKLOAD, target=None),), (UNKNOWN,)))
+
+
+def test_a_metric_that_is_no_accuracy_is_shown_as_it_is() -> None:
+    rmse = replace(WORKLOAD, metric="rmse", direction="min", target=0.43)
+    printed = to_text(Board("none", (rmse,), (BATCH,)))
+    assert "rmse 0.43" in printed
+    assert "0.9512 [0.94–0.96]" in printed
+
+
+def test_the_tuned_track_has_a_table_of_its_own() -> None:
+    board = Board("none", (WORKLOAD,), (BATCH, replace(BATCH, track="tuned")))
+    assert to_markdown(board).count("### digits") == 2
+    assert "### digits · lr=0.1 · tuned" in to_markdown(board)
