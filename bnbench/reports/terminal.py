@@ -1,8 +1,9 @@
 """The board in a terminal: a table where it fits, one short paragraph per entry where it does not."""
 
 from io import StringIO
-from typing import IO
+from typing import IO, Literal
 
+from rich.cells import cell_len
 from rich.console import Console, Group, RenderableType
 from rich.padding import Padding
 from rich.table import Table
@@ -13,7 +14,14 @@ from bnbench.scoring.board import Board
 
 WIDE_ENOUGH_FOR_VERDICTS = 170
 MOST_SKIPPED_PER_REASON = 20
-FOLDED_ENTRY = 14
+FOLDED_ENTRY = 12
+STACKED = (
+    (" [", "\n["),
+    (", median", "\nmedian"),
+    ("median not reached", "median\nnot reached"),
+    ("hit rate", "hit\nrate"),
+    ("steps to target", "steps to\ntarget"),
+)
 NUMBERS = {"rank", "seeds", "hit rate", "diverged"}
 
 
@@ -50,36 +58,47 @@ def renderables(board: Board, *, width: int) -> list[RenderableType]:
 
 def _body(block: Block, width: int) -> list[RenderableType]:
     """The widest form that fits: with verdicts, one line per entry, numbers over intervals, paragraphs."""
+    header = {column: column for column in COLUMNS}
     if width >= WIDE_ENOUGH_FOR_VERDICTS:
-        return [_table(block.rows, COLUMNS)]
+        return [_table((header, *block.rows), COLUMNS, gap=2)]
     numbers = tuple(column for column in COLUMNS if column != "verdict")
-    stacked = tuple({column: _stacked(column, text) for column, text in row.items()} for row in block.rows)
-    for rows in (block.rows, stacked):
-        table = _table(rows, numbers)
-        if Console(width=10_000).measure(table).maximum <= width:
-            return [table, *map(_sentence, block.rows)]
+    for gap, arrange in ((2, _as_it_is), (1, _stacked)):
+        rows = tuple({column: arrange(column, row[column]) for column in numbers} for row in (header, *block.rows))
+        if _width(rows, numbers, gap=gap) <= width:
+            return [_table(rows, numbers, gap=gap), Text(), *map(_sentence, block.rows)]
     return [_paragraph(row) for row in block.rows]
+
+
+def _as_it_is(column: str, text: str) -> str:
+    return text
 
 
 def _stacked(column: str, text: str) -> str:
     if column == "entry":
         return "\n".join(text[start : start + FOLDED_ENTRY] for start in range(0, len(text), FOLDED_ENTRY))
-    return text.replace(" [", "\n[").replace(", median", "\nmedian")
+    for wide, narrow in STACKED:
+        text = text.replace(wide, narrow)
+    return text
+
+
+def _width(rows: tuple[dict[str, str], ...], columns: tuple[str, ...], *, gap: int) -> int:
+    widest = (max(cell_len(line) for row in rows for line in row[column].split("\n")) for column in columns)
+    return sum(widest) + gap * (len(columns) - 1)
+
+
+def _table(rows: tuple[dict[str, str], ...], columns: tuple[str, ...], *, gap: int) -> Table:
+    """The first of `rows` is the header."""
+    table = Table(box=None, padding=(0, gap, 0, 0), pad_edge=False, header_style="bold")
+    for column in columns:
+        justify: Literal["left", "right"] = "right" if column in NUMBERS else "left"
+        table.add_column(Text(rows[0][column]), justify=justify, no_wrap=column != "verdict", overflow="fold")
+    for row in rows[1:]:
+        table.add_row(*(Text(row[column]) for column in columns))
+    return table
 
 
 def _sentence(row: dict[str, str]) -> Text:
     return Text(row["verdict"] if row["verdict"].startswith(row["entry"]) else f"{row['entry']}: {row['verdict']}")
-
-
-def _table(rows: tuple[dict[str, str], ...], columns: tuple[str, ...]) -> Table:
-    table = Table(box=None, padding=(0, 2, 0, 0), header_style="bold")
-    for column in columns:
-        table.add_column(
-            column, justify="right" if column in NUMBERS else "left", no_wrap=column != "verdict", overflow="fold"
-        )
-    for row in rows:
-        table.add_row(*(Text(row[column]) for column in columns))
-    return table
 
 
 def _paragraph(row: dict[str, str]) -> RenderableType:
