@@ -101,9 +101,10 @@ def deliver(board: Board, *, form: str, output: Path | None) -> None:
         if output.is_dir():
             raise UserError(f"cannot write --output {output}: it is a folder")
         try:
-            write_atomically(output, FORMATS[form](board).encode())
+            write_atomically(output, FORMATS[form](board).encode(errors="replace"))
         except UserError as error:
-            raise UserError(f"cannot write --output {output}: {error.__cause__ or error}") from error
+            reason = error.__cause__.strerror if isinstance(error.__cause__, OSError) else error
+            raise UserError(f"cannot write --output {output}: {reason}") from error
     elif form == "table":
         print_board(board)
     else:

@@ -14,6 +14,7 @@ from bnbench.records import Record, Skipped
 from bnbench.scoring.rules import RefusedError, Rules, rules_of, under_one_rule
 from bnbench.scoring.times import Bools, Floats
 
+LARGEST = float(np.finfo(float).max)
 RESERVED_SEEDS = 1_000_000
 """Seeds from here on tune or set targets; they are never scored."""
 
@@ -131,7 +132,10 @@ def _rows(record: Record, seeds: list[dict[str, Any]], rules: Rules, skipped: li
 
 
 def _numbers(values: Iterable[Any]) -> Floats:
-    return np.array([np.nan if value is None else float(value) for value in values])
+    """What is no number, or larger than any float, is not known."""
+    return np.array(
+        [value if isinstance(value, int | float) and abs(value) <= LARGEST else np.nan for value in values], float
+    )
 
 
 def _values(

@@ -1,7 +1,7 @@
 """Intervals of one sample: Student's t for a mean, Wilson's for a share."""
 
 from dataclasses import dataclass
-from math import sqrt
+from math import inf, isfinite, sqrt
 
 import numpy as np
 from scipy.special import ndtri, stdtrit
@@ -32,16 +32,22 @@ def t_quantile(degrees_of_freedom: int, *, confidence: float = CONFIDENCE) -> fl
 def mean_interval(values: Floats, *, confidence: float = CONFIDENCE) -> Interval:
     """Return the mean of `values` (n,) with mean ± t(n−1)·s/√n; no interval for n = 1, nothing at all for n = 0.
 
+    Nothing either where the values are so large that their mean or spread is no float any more.
+
     >>> mean_interval(np.array([1.0, 2.0, 3.0])).estimate
     2.0
     """
     count = len(values)
     if count == 0:
         return Interval(None, None, None)
-    mean = float(np.mean(values))
-    if count == 1:
+    with np.errstate(over="ignore", invalid="ignore"):
+        mean = float(np.mean(values))
+        spread = float(np.std(values, ddof=1)) if count > 1 else inf
+    if not isfinite(mean):
+        return Interval(None, None, None)
+    if not isfinite(spread):
         return Interval(mean, None, None)
-    half = t_quantile(count - 1, confidence=confidence) * float(np.std(values, ddof=1)) / sqrt(count)
+    half = t_quantile(count - 1, confidence=confidence) * spread / sqrt(count)
     return Interval(mean, mean - half, mean + half)
 
 

@@ -12,6 +12,9 @@ from bnbench.records import Record, Skipped
 MAX_EVALUATIONS = 1_000_000
 """A record that claims more would fill the memory: its evaluation steps are laid out before its rows are looked at."""
 
+MAX_STEPS = 2**53
+"""From here on two steps may be one float."""
+
 
 @dataclass(frozen=True)
 class Rules:
@@ -45,6 +48,8 @@ def rules_of(record: Record, *, given_target: bool) -> Rules:
     if len(numbers) < len(keys) or min(numbers) < 1:
         raise RefusedError("its config has no budget.max_steps and budget.eval_every_steps of at least 1")
     max_steps, eval_every_steps = numbers
+    if max_steps > MAX_STEPS:
+        raise RefusedError(f"its budget.max_steps is {max_steps:,}; at most {MAX_STEPS:,} can be told apart")
     if max_steps // eval_every_steps > MAX_EVALUATIONS:
         raise RefusedError(
             f"its budget makes {max_steps // eval_every_steps:,} evaluations; at most {MAX_EVALUATIONS:,}"

@@ -173,6 +173,28 @@ def test_a_final_value_that_is_not_finite_counts_at_chance(cell: Cell, runs_dir:
     assert row(scored(runs_dir), "none").final.mean == pytest.approx(0.5)
 
 
+@pytest.mark.parametrize("value", ["0.9", [0.9], 10**308 * 9, {}])
+def test_a_final_value_that_is_no_number_counts_at_chance_and_costs_no_board(
+    value: Any, cell: Cell, runs_dir: Path
+) -> None:
+    cell("batch", [30, 30])
+    folder = cell("none", [30, 30], final=0.9)
+    record = json.loads((folder / "run.json").read_text())
+    record["seeds"][1]["final"]["val_accuracy"] = value
+    (folder / "run.json").write_text(json.dumps(record))
+    board = scored(runs_dir)
+    assert "batch" in {each.entry for each in board.entries}
+    finals = [each.final.mean for each in board.entries if each.entry == "none"]
+    assert finals == [pytest.approx(0.5)] or str(folder) in reasons(board)
+
+
+def test_values_whose_mean_is_no_float_leave_the_final_unknown(cell: Cell, runs_dir: Path) -> None:
+    cell("none", [30, 30], final=1.7e308)
+    assert row(scored(runs_dir), "none").final.mean is None
+    cell("batch", [30, 30], final={0: 1e300, 1: -1e300})
+    assert row(scored(runs_dir), "batch").final.low is None
+
+
 def test_step_zero_crossings_break_no_ratio(cell: Cell, runs_dir: Path) -> None:
     cell("none", [50] * 8)
     cell("batch", [0] * 8)
@@ -397,6 +419,7 @@ def test_a_seed_that_was_not_watched_to_the_end_does_not_count_and_the_others_do
         ({}, "no budget.max_steps"),
         ({"max_steps": 0, "eval_every_steps": 10}, "of at least 1"),
         ({"max_steps": 10**15, "eval_every_steps": 1}, "evaluations; at most 1,000,000"),
+        ({"max_steps": 10**300, "eval_every_steps": 10**300}, "can be told apart"),
         ("none", "no budget.max_steps"),
     ],
 )
