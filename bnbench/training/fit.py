@@ -72,7 +72,7 @@ def may_stack(config: Config, task: Task, norm: ChosenNorm) -> bool:
     """Return whether this network may train as a stack, from a few steps both ways on the first training rows."""
     inputs = task.train_inputs[: config.budget.batch_size].to(PRECISIONS[config.trainer.precision].dtype)
     torch.set_num_threads(1)
-    return stacks_correctly(lambda seed: _network(config, task, norm, seed), inputs=inputs, name=norm.entry)
+    return stacks_correctly(lambda seed: network_of(config, task, norm, seed), inputs=inputs, name=norm.entry)
 
 
 def fit(
@@ -91,7 +91,7 @@ def fit(
     seeds = [member.seed for member in members]
     rates = [member.learning_rate for member in members]
     budget = config.budget
-    replicas = Replicas([_network(config, task, norm, seed) for seed in seeds], stacked=stacked, seeds=seeds)
+    replicas = Replicas([network_of(config, task, norm, seed) for seed in seeds], stacked=stacked, seeds=seeds)
     module = ReplicaTraining(
         replicas,
         task,
@@ -116,7 +116,8 @@ def fit(
     return trajectory
 
 
-def _network(config: Config, task: Task, norm: ChosenNorm, seed: int) -> torch.nn.Module:
+def network_of(config: Config, task: Task, norm: ChosenNorm, seed: int = 0) -> torch.nn.Module:
+    """Return the network of one seed, as the configuration describes it."""
     return build_network(
         asdict(config.model), num_inputs=task.num_features, num_outputs=task.num_outputs, norm=norm, seed=seed
     )

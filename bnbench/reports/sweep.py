@@ -1,0 +1,61 @@
+"""What a sweep says on the terminal: one line per cell as it ends, and failures with the board at the end."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from rich.console import Console
+from rich.text import Text
+
+from bnbench.reports.terminal import print_board
+from bnbench.scoring.board import Board
+
+Note = Mapping[str, Any]
+
+
+def print_job(note: Note) -> None:
+    """Print one line per cell of a job: what was trained, reused, left to another process, or went wrong."""
+    console = Console(highlight=False, emoji=False, soft_wrap=True)
+    if note["refusal"]:
+        console.print(Text(f"refused: {note['refusal']}", style="red"))
+    for cell in note["cells"]:
+        console.print(Text(f"{cell['name']}: {_outcome(cell)}", style="red" if cell["error"] else ""))
+
+
+def _outcome(cell: Mapping[str, Any]) -> str:
+    said = []
+    if cell["trained"]:
+        diverged = f", {len(cell['diverged'])} diverged" if cell["diverged"] else ""
+        seconds = f" in {cell['train_seconds']:.1f} s of training"
+        said.append(f"trained {_seeds(cell['trained'])}{seconds}{diverged}")
+    if cell["reused"]:
+        said.append(f"{_seeds(cell['reused'])} already finished{'' if cell['trained'] else ', nothing to train'}")
+    if cell["elsewhere"]:
+        said.append(f"left to {cell['elsewhere']}, which trains it now")
+    if cell["error"]:
+        said.append(f"failed: {cell['error']}")
+    return "; ".join(said)
+
+
+def _seeds(seeds: Sequence[int]) -> str:
+    return f"{len(seeds)} seed{'' if len(seeds) == 1 else 's'}"
+
+
+def print_sweep(notes: Sequence[Note], board: Board | None) -> None:
+    """Print the board of a sweep's cells, then every failure with the command that runs only that job again."""
+    if board is not None and board.entries:
+        Console().print()
+        print_board(board)
+    console = Console(highlight=False, emoji=False, soft_wrap=True)
+    cells = [cell for note in notes for cell in note["cells"]]
+    if cells and not any(cell["trained"] or cell["error"] for cell in cells):
+        console.print("Nothing to train: every seed asked for is already recorded or trains elsewhere.")
+    failures = [(note, reason) for note in notes for reason in _failures(note)]
+    if failures:
+        console.print(Text(f"\n{len(failures)} failed:", style="red"))
+    for note, reason in failures:
+        console.print(Text(f"  {reason}\n    again: {note['command']}"))
+
+
+def _failures(note: Note) -> list[str]:
+    refused = [note["refusal"]] if note["refusal"] else []
+    return refused + [f"{cell['name']}: {cell['error']}" for cell in note["cells"] if cell["error"]]

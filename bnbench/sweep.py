@@ -1,0 +1,119 @@
+"""What became of the jobs of one sweep, wherever they ran, and the leaderboard at its end."""
+
+import json
+import os
+import secrets
+import shlex
+import shutil
+import sys
+import tempfile
+from collections.abc import Sequence
+from dataclasses import asdict
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from hydra.experimental.callback import Callback
+from omegaconf import DictConfig
+
+from bnbench.records import Record, Runs, load_records
+from bnbench.reports import print_job, print_sweep
+from bnbench.scoring import score
+from bnbench.training.job import CellReport
+
+SWEEP = "BNBENCH_SWEEP"
+SCRATCH = "BNBENCH_SCRATCH"
+
+
+class SweepEnd(Callback):
+    """Notes where the runs of the sweep lie: only Hydra knows, once it has composed the configuration."""
+
+    runs_dir: Path | None = None
+
+    def on_multirun_end(self, config: DictConfig, **kwargs: Any) -> None:
+        """Take the folder of a multirun."""
+        SweepEnd.runs_dir = Path(config.runs_dir)
+
+    def on_run_end(self, config: DictConfig, **kwargs: Any) -> None:
+        """Take the folder of a single run."""
+        SweepEnd.runs_dir = Path(config.runs_dir)
+
+
+def begin_sweep() -> None:
+    """Name the sweep, for this process and the workers it may start, and give Hydra a folder for its own files."""
+    stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ")
+    os.environ[SWEEP] = f"{stamp}-{secrets.token_hex(3)}"
+    os.environ[SCRATCH] = tempfile.mkdtemp(prefix="bnbench-")
+
+
+def note_job(
+    runs_dir: str,
+    number: int,
+    overrides: Sequence[str],
+    *,
+    cells: Sequence[CellReport] = (),
+    refusal: str | None = None,
+) -> None:
+    """Print what became of a job and keep it in RUNS_DIR/sweeps for the end of the sweep."""
+    note = {
+        "job": number,
+        "command": command_of(overrides),
+        "cells": [asdict(cell) for cell in cells],
+        "refusal": refusal,
+    }
+    print_job(note)
+    folder = Path(runs_dir) / "sweeps" / os.environ.get(SWEEP, "unnamed")
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        partial = folder / f".{number}.partial"
+        partial.write_text(json.dumps(note))
+        partial.replace(folder / f"{number}.json")
+    except OSError as error:
+        # the records are what counts; without the note the end of the sweep cannot list this job
+        sys.stderr.write(f"the sweep's notes cannot be written: {error}\n")
+        if refusal is not None or any(cell.error for cell in cells):
+            UNWRITTEN.append(note)
+
+
+UNWRITTEN: list[dict[str, Any]] = []
+
+
+def conclude_sweep() -> int:
+    """Print the leaderboard of the sweep's cells and its failures; return the exit code."""
+    shutil.rmtree(os.environ[SCRATCH], ignore_errors=True)
+    notes = _notes()
+    folders = sorted({cell["folder"] for note in notes for cell in note["cells"] if Path(cell["folder"]).is_dir()})
+    print_sweep(notes, score(load_records(*folders)) if folders else None)
+    return int(any(note["refusal"] or any(cell["error"] for cell in note["cells"]) for note in notes))
+
+
+def _notes() -> list[dict[str, Any]]:
+    if SweepEnd.runs_dir is None:
+        return UNWRITTEN
+    written = (SweepEnd.runs_dir / "sweeps" / os.environ[SWEEP]).glob("[0-9]*.json")
+    return [*UNWRITTEN, *(json.loads(path.read_text()) for path in sorted(written, key=lambda path: int(path.stem)))]
+
+
+def summarise_record(record: Record) -> dict[str, Any]:
+    """Return the scores of one record by name, for the summary of its run in a dashboard."""
+    board = score(Runs(records=[record]), level="all", reference=record.entry)
+    summary: dict[str, Any] = {}
+    for row in board.entries:
+        summary |= {
+            f"{row.target_level}/hit_rate": row.hit_rate,
+            f"{row.target_level}/steps_to_target_median": row.steps_to_target.median,
+            f"{row.target_level}/steps_to_target_rmst": row.steps_to_target.rmst,
+            f"{row.target_level}/steps_to_target_low": row.steps_to_target.low,
+            f"{row.target_level}/steps_to_target_high": row.steps_to_target.high,
+            "final": row.final.mean,
+            "final_low": row.final.low,
+            "final_high": row.final.high,
+            "diverged": row.diverged,
+            "seeds": row.n_seeds,
+        }
+    return summary
+
+
+def command_of(overrides: Sequence[str]) -> str:
+    """Return the command that runs one job again."""
+    return shlex.join(["python", "-m", "bnbench.train", *overrides])

@@ -1,0 +1,86 @@
+"""`python -m bnbench.train`: configuration → data → norm and network × seeds → training → records → leaderboard."""
+
+import shlex
+import sys
+import warnings
+from collections.abc import Sequence
+from functools import partial
+from pathlib import Path
+
+import hydra
+from hydra.core.hydra_config import HydraConfig
+from omegaconf import DictConfig
+
+from bnbench.config import Config, read_config
+from bnbench.datasets import Task
+from bnbench.errors import UserError
+from bnbench.sweep import begin_sweep, command_of, conclude_sweep, note_job, summarise_record
+from bnbench.training.job import JobObserver, Part, run_job
+from bnbench.training.mirror import Mirror, check_logger
+from bnbench.training.progress import Progress
+
+PACKAGED_CONF = Path(__file__).parent / "conf"
+CONF = PACKAGED_CONF if PACKAGED_CONF.is_dir() else Path(__file__).parent.parent / "conf"
+
+
+@hydra.main(version_base="1.3", config_path=str(CONF), config_name="config")
+def job(composed: DictConfig) -> None:
+    """Run one job of a sweep, or the only one."""
+    overrides = list(HydraConfig.get().overrides.task)
+    note = partial(note_job, composed.runs_dir, HydraConfig.get().job.get("num", 0), overrides)
+    try:
+        config = read_config(composed)
+        check_logger(config.logger)
+        experiment = HydraConfig.get().runtime.choices.get("experiment")
+        cells = run_job(
+            config,
+            experiments=[experiment] if experiment else [],
+            command=command_of(overrides),
+            observe=partial(observers, config, experiment or ""),
+        )
+    except UserError as error:
+        note(refusal=str(error))
+    else:
+        note(cells=cells)
+
+
+def observers(config: Config, experiment: str, parts: Sequence[Part], task: Task) -> list[JobObserver]:
+    """Return what follows a batch of replicas: the progress line, and one mirror per cell."""
+    name = ", ".join(dict.fromkeys(part.cell.entry for part in parts))
+    progress = Progress(f"{task.name} · {name}", metric=task.metric_name, max_steps=config.budget.max_steps)
+    if config.logger.name == "none":
+        return [progress]
+    mirrors = [
+        Mirror(part.cell, task, part.members, part.seeds, experiment=experiment, summarise=summarise_record)
+        for part in parts
+    ]
+    return [progress, *mirrors]
+
+
+def multirun_first(arguments: Sequence[str]) -> list[str]:
+    """Return the arguments with `-m` in front, where Hydra takes it whatever stands around it.
+
+    >>> multirun_first(["+experiment=quickstart", "-m", "norm=batch,layer"])
+    ['-m', '+experiment=quickstart', 'norm=batch,layer']
+    """
+    flags = [argument for argument in arguments if argument in ("-m", "--multirun")]
+    return [*flags[:1], *(argument for argument in arguments if argument not in ("-m", "--multirun"))]
+
+
+def main() -> None:
+    """Run Hydra over the command line, then print the leaderboard of its cells; exits 1 if anything failed."""
+    # what the libraries below deprecate among themselves is nothing a user can mend
+    warnings.filterwarnings("ignore", module="lightning")
+    sys.argv[1:] = multirun_first(sys.argv[1:])
+    begin_sweep()
+    try:
+        job()
+    except KeyboardInterrupt:
+        again = shlex.join(["python", "-m", "bnbench.train", *sys.argv[1:]])
+        sys.stderr.write(f"\nInterrupted. Finished cells are kept; the same command goes on from here:\n  {again}\n")
+        sys.exit(1)
+    sys.exit(conclude_sweep())
+
+
+if __name__ == "__main__":
+    main()

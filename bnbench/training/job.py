@@ -1,0 +1,218 @@
+"""One job of a sweep: its cells claimed, their missing seeds trained together, one record written per cell."""
+
+import traceback
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+import numpy as np
+
+from bnbench.config import Config
+from bnbench.datasets import Task, load
+from bnbench.errors import UserError
+from bnbench.models import check_model
+from bnbench.norms import ChosenNorm, choose_norm
+from bnbench.records import (
+    add_cells,
+    begin_record,
+    cell_lock,
+    holder,
+    record_folder,
+    remove_unfinished,
+    write_record,
+)
+from bnbench.training.cells import Cell, index_of, plan_cells
+from bnbench.training.evaluator import Observer
+from bnbench.training.fit import Member, check_training, fit, may_stack, network_of
+from bnbench.training.history import Trajectory
+from bnbench.training.memory import replicas_that_fit
+from bnbench.training.outcome import describe, history_of, seed_results
+
+
+@dataclass
+class CellReport:
+    """What became of one cell in one job."""
+
+    name: str
+    cell_id: str
+    folder: str
+    trained: list[int] = field(default_factory=list)
+    reused: list[int] = field(default_factory=list)
+    diverged: list[int] = field(default_factory=list)
+    elsewhere: str | None = None
+    train_seconds: float = 0.0
+    error: str | None = None
+
+
+class JobObserver(Observer, Protocol):
+    """An observer that is told of the records as well."""
+
+    def close(self, records: Sequence[Any]) -> None:
+        """Take the records the observed training led to; must not raise."""
+
+
+@dataclass(frozen=True)
+class Part:
+    """The replicas of one cell within a chunk: seeds side by side, members their positions."""
+
+    cell: Cell
+    seeds: tuple[int, ...]
+    members: range
+
+
+Observe = Callable[[Sequence[Part], Task], Sequence[JobObserver]]
+
+
+def run_job(
+    config: Config,
+    *,
+    experiments: Sequence[str] = (),
+    command: str = "",
+    observe: Observe = lambda parts, task: (),
+    task: Task | None = None,
+) -> list[CellReport]:
+    """Train what is missing of a configuration's cells; return what became of each.
+
+    A cell that another process trains is left to it. An exception in training becomes a `failed` record and an error
+    in the report. Raises UserError when the configuration cannot be trained at all.
+    """
+    norm = choose_norm(config.norm)
+    check_model(vars(config.model))
+    task = load(config.dataset) if task is None else task
+    check_training(config, task, norm)
+    cells = plan_cells(config, task, norm)
+    for experiment in experiments:
+        add_cells(config.runs_dir, experiment, index_of(cells))
+    reports = {cell.cell_id: CellReport(_name(cell, len(cells) > 1), cell.cell_id, str(cell.folder)) for cell in cells}
+    with ExitStack() as locks:
+        mine = []
+        for cell in cells:
+            if not cell.missing_seeds() or locks.enter_context(cell_lock(cell.folder)):
+                mine.append(cell)
+            else:
+                reports[cell.cell_id].elsewhere = holder(cell.folder)
+        # asked again now that nobody else can finish them
+        missing = {cell.cell_id: cell.missing_seeds() for cell in mine}
+        for cell in mine:
+            reports[cell.cell_id].reused = [seed for seed in cell.seeds if seed not in missing[cell.cell_id]]
+        _train(
+            [cell for cell in mine if missing[cell.cell_id]],
+            missing,
+            reports,
+            Setting(config, task, norm, tuple(experiments), command, observe),
+        )
+    return list(reports.values())
+
+
+@dataclass(frozen=True)
+class Setting:
+    """What all chunks of a job share."""
+
+    config: Config
+    task: Task
+    norm: ChosenNorm
+    experiments: tuple[str, ...]
+    command: str
+    observe: Observe
+
+
+def _train(
+    cells: Sequence[Cell], missing: dict[str, tuple[int, ...]], reports: dict[str, CellReport], setting: Setting
+) -> None:
+    if not cells:
+        return
+    limit = replicas_that_fit(setting.config, setting.task, network_of(setting.config, setting.task, setting.norm))
+    stacked = may_stack(setting.config, setting.task, setting.norm)
+    for parts in chunks(cells, missing, limit=limit):
+        try:
+            _train_chunk(parts, reports, setting, stacked=stacked)
+        except UserError:
+            raise
+        except Exception as error:  # whatever a stranger's norm or the device does must not end the sweep
+            _record_failure(parts, reports, setting, error)
+            return
+    for cell in cells:
+        remove_unfinished(cell.folder)
+
+
+def chunks(cells: Sequence[Cell], missing: dict[str, tuple[int, ...]], *, limit: int) -> Iterator[list[Part]]:
+    """Yield batches of at most `limit` replicas (at least one seed of every cell), the seeds of a cell side by side."""
+    wanted = sorted({seed for seeds in missing.values() for seed in seeds})
+    seeds_per_chunk = max(1, limit // len(cells))
+    for start in range(0, len(wanted), seeds_per_chunk):
+        chosen = wanted[start : start + seeds_per_chunk]
+        parts: list[Part] = []
+        first = 0
+        for cell in cells:
+            seeds = tuple(seed for seed in chosen if seed in missing[cell.cell_id])
+            if seeds:
+                parts.append(Part(cell, seeds, range(first, first + len(seeds))))
+                first += len(seeds)
+        yield parts
+
+
+def _train_chunk(parts: list[Part], reports: dict[str, CellReport], setting: Setting, *, stacked: bool) -> None:
+    for part in parts:
+        begin_record(record_folder(part.cell.folder, part.seeds))
+    members = [Member(seed, part.cell.learning_rate) for part in parts for seed in part.seeds]
+    mirrors = setting.observe(parts, setting.task)
+    records = []
+    try:
+        trajectory = fit(setting.config, setting.task, setting.norm, members, stacked=stacked, observers=mirrors)
+        for part in parts:
+            records.append(_record(part, trajectory, setting))
+            report = reports[part.cell.cell_id]
+            report.trained += part.seeds
+            report.train_seconds += trajectory.train_seconds
+            report.diverged += [
+                seed
+                for seed, member in zip(part.seeds, part.members, strict=True)
+                if trajectory.diverged_at_step[member]
+            ]
+    finally:
+        for mirror in mirrors:
+            mirror.close(records)
+
+
+def _record(part: Part, trajectory: Trajectory, setting: Setting) -> Any:
+    members = np.array(part.members, dtype=np.int64)
+    history = history_of(part.cell, setting.task, trajectory, members, part.seeds)
+    record = describe(part.cell, setting.task, experiments=setting.experiments, command=setting.command) | {
+        "status": "finished",
+        "seeds": seed_results(setting.task, trajectory, members, part.seeds),
+        "rows": len(history.seed),
+        "timing": {
+            "train_seconds": trajectory.train_seconds,
+            "replicas": trajectory.count,
+            "steps": trajectory.steps,
+        },
+        "error": None,
+    }
+    return write_record(record_folder(part.cell.folder, part.seeds), record, history.to_table(setting.task.metric_name))
+
+
+def _record_failure(parts: list[Part], reports: dict[str, CellReport], setting: Setting, error: Exception) -> None:
+    text = f"{type(error).__name__}: {error}"
+    for part in parts:
+        report = reports[part.cell.cell_id]
+        if set(part.seeds) <= set(report.trained):
+            continue
+        report.error = text
+        record = describe(part.cell, setting.task, experiments=setting.experiments, command=setting.command) | {
+            "status": "failed",
+            "seeds": [{"seed": seed, "status": "failed"} for seed in part.seeds],
+            "rows": 0,
+            "timing": {"train_seconds": 0.0, "replicas": sum(len(other.seeds) for other in parts), "steps": 0},
+            "error": {
+                "type": type(error).__name__,
+                "message": str(error),
+                "traceback": "".join(traceback.format_exception(error)),
+            },
+        }
+        write_record(record_folder(part.cell.folder, part.seeds), record, None)
+
+
+def _name(cell: Cell, several_rates: bool) -> str:
+    rate = f" · lr={cell.learning_rate:g}" if several_rates else ""
+    return f"{cell.config.dataset.name} · {cell.entry}{rate}"

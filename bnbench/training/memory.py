@@ -1,0 +1,59 @@
+"""How many replicas fit into memory at once."""
+
+from pathlib import Path
+
+import torch
+from torch import nn
+
+from bnbench.config import Config
+from bnbench.datasets import Task
+from bnbench.training.losses import EVALUATION_ROWS
+
+# of a parameter: value, gradient, two moments of Adam, the copy at the best step, and one in passing
+COPIES_PER_PARAMETER = 6
+# of a layer's output in a training step: itself, what norm and activation keep for the backward pass, gradients
+COPIES_PER_ACTIVATION = 12
+# what is left to everything else on the machine
+SHARE_OF_MEMORY = 0.5
+
+
+def replicas_that_fit(config: Config, task: Task, network: nn.Module) -> int:
+    """Return how many replicas of this network can train together in half of the memory that is free now; at least 1."""
+    return max(
+        1, int(SHARE_OF_MEMORY * free_bytes(config.trainer.accelerator) / bytes_per_replica(config, task, network))
+    )
+
+
+def bytes_per_replica(config: Config, task: Task, network: nn.Module) -> int:
+    """Return an estimate from above of the memory one replica takes in training and evaluation."""
+    bytes_per_number = 8 if config.trainer.precision == "64" else 4
+    parameters = sum(parameter.numel() for parameter in network.parameters())
+    widths = sum(parameter.shape[0] for parameter in network.parameters() if parameter.dim() == 2)
+    rows = max(config.budget.batch_size, EVALUATION_ROWS)
+    numbers = COPIES_PER_PARAMETER * parameters + rows * (2 * task.num_features + COPIES_PER_ACTIVATION * widths)
+    order = 2 * 8 * len(task.train_inputs)  # a permutation of int64, and the next one
+    return bytes_per_number * numbers + order
+
+
+def free_bytes(accelerator: str) -> int:
+    """Return the free memory of the device that will train: of the GPU, or of this machine or container."""
+    if accelerator in ("gpu", "cuda", "auto") and torch.cuda.is_available():
+        return int(torch.cuda.mem_get_info()[0])
+    limits = [_available_on_machine(), _left_in_container()]
+    return min(limit for limit in limits if limit is not None)
+
+
+def _available_on_machine() -> int:
+    meminfo = Path("/proc/meminfo")
+    if meminfo.exists():
+        for line in meminfo.read_text().splitlines():
+            if line.startswith("MemAvailable:"):
+                return int(line.split()[1]) * 1024
+    return 4 * 2**30  # where the system does not say: what any machine that trains networks has
+
+
+def _left_in_container() -> int | None:
+    limit, used = Path("/sys/fs/cgroup/memory.max"), Path("/sys/fs/cgroup/memory.current")
+    if not (limit.exists() and used.exists()) or limit.read_text().strip() == "max":
+        return None
+    return max(0, int(limit.read_text()) - int(used.read_text()))

@@ -1,0 +1,65 @@
+"""One line about the batch that trains now."""
+
+import sys
+import time
+from collections.abc import Sequence
+from typing import Any, TextIO
+
+import numpy as np
+
+from bnbench.training.history import Observation, Trajectory
+
+SECONDS_BETWEEN_LINES = 10.0  # where lines cannot be overwritten
+
+
+class Progress:
+    """Writes cell, step, best metric, seeds alive and time left: one line, overwritten on a terminal, sparse elsewhere."""
+
+    def __init__(self, name: str, *, metric: str, max_steps: int, stream: TextIO | None = None) -> None:
+        self._name = name
+        self._metric = metric
+        self._max_steps = max_steps
+        self._stream = sys.stderr if stream is None else stream
+        self._started = self._written = time.monotonic()
+
+    def observe(self, observation: Observation, trajectory: Trajectory) -> None:
+        """Write the line of one evaluation."""
+        now = time.monotonic()
+        terminal = self._stream.isatty()
+        if not terminal and now - self._written < SECONDS_BETWEEN_LINES:
+            return
+        self._written = now
+        text = self._line(observation, trajectory, elapsed=now - self._started)
+        self._stream.write(f"\r\x1b[2K{text}" if terminal else f"{text}\n")
+        self._stream.flush()
+
+    def close(self, records: Sequence[Any]) -> None:
+        """Clear the line: what came of it is reported by the job."""
+        if self._stream.isatty():
+            self._stream.write("\r\x1b[2K")
+            self._stream.flush()
+
+    def _line(self, observation: Observation, trajectory: Trajectory, *, elapsed: float) -> str:
+        step = observation.step
+        best = (
+            float(np.nanmedian(trajectory.best_metric)) if not np.isnan(trajectory.best_metric).all() else float("nan")
+        )
+        left = f"{_duration(elapsed * (self._max_steps - step) / step)} left" if step else "starting"
+        return (
+            f"{self._name}  step {step}/{self._max_steps}  best {self._metric} {best:.4g}  "
+            f"seeds {len(observation.members)}/{trajectory.count}  {left}"
+        )
+
+
+def _duration(seconds: float) -> str:
+    """Return a time as people say it.
+
+    >>> _duration(7.2), _duration(75), _duration(7300)
+    ('8 s', '1 min 15 s', '2 h 1 min')
+    """
+    whole = int(np.ceil(seconds))
+    if whole < 60:
+        return f"{whole} s"
+    if whole < 3600:
+        return f"{whole // 60} min {whole % 60} s"
+    return f"{whole // 3600} h {whole % 3600 // 60} min"
