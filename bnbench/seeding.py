@@ -36,6 +36,17 @@ def global_stream(seed: int, *name: str) -> Iterator[None]:
         yield
 
 
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """Run code on one thread: factorisations, as of orthogonal initial weights, round by the number of threads."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
 class CounterRandom(nn.Module):
     """Uniform 32-bit integers by hashing (key, step, position): the only randomness allowed inside a network.
 

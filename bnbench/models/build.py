@@ -7,11 +7,12 @@ from torch import nn
 
 from bnbench.class_path import load_class_path, source_version
 from bnbench.errors import UserError, nearest
+from bnbench.models.activations import stackable_activation
 from bnbench.models.initialisation import INITIALISATIONS, initialise
 from bnbench.models.layers import StackableDropout, StackableLinear
 from bnbench.models.mlp import ACTIVATIONS, MLP, NORM_PLACEMENTS
-from bnbench.norms import ChosenNorm
-from bnbench.seeding import global_stream, key_random_streams
+from bnbench.norms import ChosenNorm, MakeNorm
+from bnbench.seeding import global_stream, key_random_streams, one_thread
 
 # the keys of the model configuration that are arguments of the MLP
 MLP_OPTIONS = (
@@ -33,19 +34,28 @@ def build_network(
     `model` holds the keys of the model configuration. The initial weights of a custom model are its own, drawn on the
     seed's stream, unless `model.initialisation` names one of ours. Raises UserError when the factory or a norm refuses.
     """
-    with global_stream(seed, "network"):
-        network = _construct(model, num_inputs, num_outputs, norm, seed)
-    if model["initialisation"] is not None:
-        initialise(network, name=model["initialisation"], std=model["initialisation_std"], seed=seed)
-    if norm.norm.kind == "weight":
-        network = _replace_linears(network, norm, seed=seed, include_output=bool(model["logits_norm"]))
+    layers: list[nn.Module] = []
+    make_layer = norm.maker(seed)
+
+    def make_norm(num_features: int) -> nn.Module:
+        layers.append(make_layer(num_features))
+        return layers[-1]
+
+    with one_thread():
+        with global_stream(seed, "network"):
+            network = _construct(model, num_inputs, num_outputs, make_norm)
+        if model["initialisation"] is not None:
+            # a norm's own Linears start as the norm says
+            skip = {part for layer in layers for part in layer.modules()}
+            initialise(network, name=model["initialisation"], std=model["initialisation_std"], seed=seed, skip=skip)
+        if norm.norm.kind == "weight":
+            network = _replace_linears(network, norm, seed=seed, include_output=bool(model["logits_norm"]))
     network = _make_stackable(network)
     key_random_streams(network, seed)
     return network
 
 
-def _construct(model: Mapping[str, Any], num_inputs: int, num_outputs: int, norm: ChosenNorm, seed: int) -> nn.Module:
-    make_norm = norm.maker(seed)
+def _construct(model: Mapping[str, Any], num_inputs: int, num_outputs: int, make_norm: MakeNorm) -> nn.Module:
     if model["name"] != "custom":
         return MLP(num_inputs, num_outputs, make_norm, **{key: model[key] for key in MLP_OPTIONS})
     factory = load_class_path(model["class_path"], key="model.class_path")
@@ -115,7 +125,7 @@ def _make_stackable(network: nn.Module) -> nn.Module:
             return StackableLinear.taking_over(module)
         if type(module) is nn.Dropout:
             return StackableDropout(module.p)
-        return module
+        return stackable_activation(module)
 
     return _map_modules(network, swap)
 

@@ -1,7 +1,7 @@
 """Initial weights: every Linear draws from a stream named by where it stands, so no norm shifts another's weights."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Container
 
 import torch
 from torch import Tensor, nn
@@ -40,15 +40,15 @@ INITIALISATIONS: dict[str, Initialise] = {
 
 
 @torch.no_grad()
-def initialise(network: nn.Module, *, name: str, std: float, seed: int) -> None:
-    """Draw the weights of every Linear of the network and set its biases to 0.
+def initialise(network: nn.Module, *, name: str, std: float, seed: int, skip: Container[nn.Module] = ()) -> None:
+    """Draw the weights of every Linear of the network but those in `skip`, and set its biases to 0.
 
     Drawn in float32 on the CPU whatever the precision of training. Raises UserError for an unknown name.
     """
     if name not in INITIALISATIONS:
         raise UserError(f"model.initialisation={name!r} is unknown; {nearest(name, INITIALISATIONS)}")
     for place, module in network.named_modules():
-        if isinstance(module, nn.Linear):
+        if isinstance(module, nn.Linear) and module not in skip:
             INITIALISATIONS[name](module.weight, std, generator(seed, "initialisation", place))
             if module.bias is not None:
                 module.bias.zero_()

@@ -157,7 +157,8 @@ def clip_gradients(stacks: Sequence[nn.Parameter], maximum_norm: float) -> None:
     A norm over the whole stack would let one replica's NaN into all of them.
     """
     gradients = [stack.grad for stack in stacks if stack.grad is not None]
-    squares = torch.stack([gradient.flatten(1).square().sum(1) for gradient in gradients])  # (tensors, replicas)
-    factors = (maximum_norm / (squares.sum(0).sqrt() + 1e-6)).clamp(max=1.0)
+    # one after another: the sum of a stacked tensor adds in an order that depends on the number of replicas
+    squares = sum(gradient.flatten(1).square().sum(1) for gradient in gradients)
+    factors = (maximum_norm / (torch.as_tensor(squares).sqrt() + 1e-6)).clamp(max=1.0)
     for gradient in gradients:
         gradient.mul_(factors.view(-1, *[1] * (gradient.dim() - 1)))

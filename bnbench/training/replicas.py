@@ -31,7 +31,7 @@ class Replicas(nn.Module):
         for position, name in enumerate(self.buffer_names):
             self.register_buffer(_buffer(position), torch.stack([network.get_buffer(name) for network in networks]))
         # the skeleton is kept out of the module tree: its parameters are placeholders and never trained
-        self._skeleton = (copy.deepcopy(networks[0]).to("meta"),)
+        self._skeleton = (_without_data(networks[0]),)
         self._members = list(range(len(networks)))
         self._random_states = [torch.Generator().manual_seed(seed).get_state() for seed in seeds]
 
@@ -123,6 +123,15 @@ class Replicas(nn.Module):
     def _named_stacks(self) -> list[tuple[str, Tensor]]:
         stacks = [*self.parameters_stacked, *self.buffers_stacked]
         return list(zip(self.parameter_names + self.buffer_names, stacks, strict=True))
+
+
+def _without_data(network: nn.Module) -> nn.Module:
+    """Return a copy of the network whose parameters and buffers hold no data; what is shared stays shared."""
+    placeholders = {
+        **{id(value): nn.Parameter(value.detach().to("meta")) for value in network.parameters()},
+        **{id(value): value.detach().to("meta") for value in network.buffers()},
+    }
+    return copy.deepcopy(network, placeholders)
 
 
 def _buffer(position: int) -> str:
