@@ -5,7 +5,6 @@ from collections.abc import Callable
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional
 
 from bnbench.errors import UserError
 from bnbench.training.replicas import Replicas
@@ -16,15 +15,21 @@ TOLERANCE = 1e-4
 
 
 def stacks_correctly(build: Callable[[int], nn.Module], *, inputs: Tensor, name: str) -> bool:
-    """Return whether stacked replicas of a network equal single ones over a few training steps.
+    """Return whether stacked replicas of a network equal single ones over a few training steps and an evaluation.
 
-    Catching errors is not enough: a buffer that is assigned instead of written, or a draw from the global generator,
-    can go wrong under `vmap` without one. `build(seed)` makes a network; `inputs` is one batch (B, d). Raises
-    UserError when the network fails on its own, stacked or not.
+    Catching errors is not enough: a draw from the global generator can go wrong under `vmap` without one.
+    `build(seed)` makes a network; `inputs` is one batch (B, d). Raises UserError when the network fails on its own,
+    stacked or not, or when a replica's results depend on its company even if they run one after another.
     """
-    single = _trajectory(build, inputs, stacked=False, name=name)
+    single = _trajectory(build, inputs, stacked=False, name=name, seeds=(0, 1))
+    alone = _trajectory(build, inputs, stacked=False, name=name, seeds=(0,))
+    if any(_relative(one[:1], other) > 0 for one, other in zip(single, alone, strict=True)):
+        raise UserError(
+            f"the network with norm '{name}' gives other results when a second replica runs beside it: it keeps state "
+            "outside registered buffers, or draws from a generator that is not torch's"
+        )
     try:
-        stacked = _trajectory(build, inputs, stacked=True, name=name)
+        stacked = _trajectory(build, inputs, stacked=True, name=name, seeds=(0, 1))
     except (RuntimeError, ValueError, TypeError) as error:
         _warn(name, f"{type(error).__name__}: {error}".splitlines()[0])
         return False
@@ -35,24 +40,17 @@ def stacks_correctly(build: Callable[[int], nn.Module], *, inputs: Tensor, name:
     return True
 
 
-def _trajectory(build: Callable[[int], nn.Module], inputs: Tensor, *, stacked: bool, name: str) -> list[Tensor]:
-    seeds = (0, 1)
+def _trajectory(
+    build: Callable[[int], nn.Module], inputs: Tensor, *, stacked: bool, name: str, seeds: tuple[int, ...]
+) -> list[Tensor]:
+    """Return outputs and buffers of every step and of an evaluation, each with the replicas in front."""
     replicas = Replicas([build(seed) for seed in seeds], stacked=stacked, seeds=seeds)
     replicas.to(dtype=inputs.dtype)
-    batch = torch.stack([inputs, inputs.flip(0)])  # (replicas, batch, features)
+    batch = torch.stack([inputs, inputs.flip(0)][: len(seeds)])  # (replicas, batch, features)
     results: list[Tensor] = []
     for _ in range(PROBE_STEPS):
-        try:
-            outputs = replicas(batch)
-        except Exception as error:
-            if stacked:
-                raise
-            shape = f"a batch of {tuple(inputs.shape)}"
-            raise UserError(
-                f"the network with norm '{name}' fails on {shape}: {type(error).__name__}: {error}"
-            ) from error
-        _check_outputs(outputs, batch, name)
-        loss = functional.mse_loss(outputs, torch.ones_like(outputs))
+        outputs = _outputs(replicas, batch, name)
+        loss = (outputs - 1).square().mean((1, 2)).sum()
         parameters = list(replicas.parameters_stacked)
         gradients = torch.autograd.grad(loss, parameters, allow_unused=True)
         with torch.no_grad():
@@ -60,14 +58,29 @@ def _trajectory(build: Callable[[int], nn.Module], inputs: Tensor, *, stacked: b
                 if gradient is not None:
                     parameter.sub_(0.01 * gradient)
         results += [outputs.detach(), *(value.clone() for value in replicas.buffers_stacked)]
+    replicas.eval()
+    with torch.no_grad():
+        results.append(_outputs(replicas, inputs, name))
     return results
 
 
-def _check_outputs(outputs: Tensor, batch: Tensor, name: str) -> None:
-    if outputs.dim() != 3 or outputs.shape[:2] != batch.shape[:2]:
+def _outputs(replicas: Replicas, batch: Tensor, name: str) -> Tensor:
+    try:
+        outputs = replicas(batch)
+    except Exception as error:
+        if replicas.stacked:
+            raise
+        shape = f"a batch of {tuple(batch.shape[-2:])}"
+        raise UserError(f"the network with norm '{name}' fails on {shape}: {type(error).__name__}: {error}") from error
+    _check_outputs(outputs, batch, replicas.count, name)
+    return outputs
+
+
+def _check_outputs(outputs: Tensor, batch: Tensor, count: int, name: str) -> None:
+    if outputs.dim() != 3 or outputs.shape[:2] != (count, batch.shape[-2]):
         raise UserError(
             f"the network with norm '{name}' returned {tuple(outputs.shape[1:])} for a batch of "
-            f"{tuple(batch.shape[1:])}, expected (batch, outputs)"
+            f"{tuple(batch.shape[-2:])}, expected (batch, outputs)"
         )
 
 
