@@ -39,7 +39,7 @@ def load_class_path(class_path: str, *, key: str) -> Callable[..., Any]:
 
 
 def source_version(entry: Callable[..., Any]) -> str:
-    """Return what stands for a stranger's version in a cell: the hash of its source file, its distribution's version."""
+    """Return what stands for a stranger's version in a cell: source hash and distribution version."""
     module = inspect.getmodule(entry)
     file = getattr(module, "__file__", None)
     digest = hashlib.sha256(Path(file).read_bytes()).hexdigest()[:12] if file else "no-source"

@@ -63,13 +63,13 @@ class ScheduleConfig:
 
 @dataclass
 class TrainerConfig:
-    """What it runs on: accelerator, devices, numeric precision, threads of one process on the CPU (null: all)."""
+    """What it runs on: accelerator, devices, numeric precision, threads of one operation on the CPU."""
 
     name: str = MISSING
     accelerator: str = "cpu"
     devices: int = 1
     precision: str = "32"
-    threads: int | None = None
+    threads: int = 1
     sync_batch_statistics: bool = True
 
 

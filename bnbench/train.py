@@ -9,7 +9,7 @@ from pathlib import Path
 
 import hydra
 from hydra.core.hydra_config import HydraConfig
-from omegaconf import DictConfig
+from omegaconf import DictConfig, OmegaConf
 
 from bnbench.config import Config, read_config
 from bnbench.datasets import Task
@@ -27,7 +27,8 @@ CONF = PACKAGED_CONF if PACKAGED_CONF.is_dir() else Path(__file__).parent.parent
 def job(composed: DictConfig) -> None:
     """Run one job of a sweep, or the only one."""
     overrides = list(HydraConfig.get().overrides.task)
-    note = partial(note_job, composed.runs_dir, HydraConfig.get().job.get("num", 0), overrides)
+    number = 0 if OmegaConf.is_missing(HydraConfig.get().job, "num") else HydraConfig.get().job.num
+    note = partial(note_job, composed.runs_dir, number, overrides)
     try:
         config = read_config(composed)
         check_logger(config.logger)

@@ -5,4 +5,5 @@ from bnbench.datasets.arrays import from_arrays as from_arrays
 from bnbench.datasets.prepare import load as load
 from bnbench.datasets.schema import DatasetConfig as DatasetConfig
 from bnbench.datasets.schema import Targets as Targets
+from bnbench.datasets.targets import target_ladder as target_ladder
 from bnbench.datasets.task import Task as Task

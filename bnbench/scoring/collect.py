@@ -45,21 +45,17 @@ class WorkloadCurves:
     config: dict[str, Any]
     rules: Rules
     targets: dict[str, Any]
+    other_ladders: int
     entries: tuple[EntryCurves, ...]
 
 
-def collect(
-    records: Sequence[Record], *, reference: str, given_target: bool
-) -> tuple[list[WorkloadCurves], list[Skipped]]:
-    """Return the comparable curves per workload, and every record or seed that does not count, with the reason.
-
-    With `given_target` the records' own target ladders may differ, since none of them is used.
-    """
+def collect(records: Sequence[Record], *, reference: str) -> tuple[list[WorkloadCurves], list[Skipped]]:
+    """Return the comparable curves per workload, and every record or seed that does not count, with the reason."""
     skipped: list[Skipped] = []
     workloads: dict[str, list[tuple[Record, Rules]]] = {}
     for record in records:
         try:
-            rules = rules_of(record, given_target=given_target)
+            rules = rules_of(record)
         except RefusedError as refused:
             skipped.append(Skipped(record.path, str(refused)))
         else:
@@ -73,9 +69,21 @@ def collect(
         if curves:
             first, rules = kept[0]
             entries = tuple(_distinct(_merged(curves, skipped)))
-            targets = first.targets or {}
-            collected.append(WorkloadCurves(workload_id, first.dataset, first.config, rules, targets, entries))
+            ladder = _newest_ladder([record for record, _ in kept])
+            collected.append(WorkloadCurves(workload_id, first.dataset, first.config, rules, *ladder, entries))
     return collected, skipped
+
+
+def _newest_ladder(records: Sequence[Record]) -> tuple[dict[str, Any], int]:
+    """Return the target ladder of the record that was started last, and how many others its workload's records hold.
+
+    A ladder says how curves are read, not how they came about, so the newest serves for all of them. Records of
+    reserved seeds alone have no say: they come before the ladder they set.
+    """
+    scored = [record for record in records if any(seed["seed"] < RESERVED_SEEDS for seed in record.seeds)]
+    dated = sorted(scored, key=lambda record: str(record.environment.get("started_at") or ""))
+    ladders = [record.targets for record in dated if record.targets]
+    return (ladders[-1], sum(ladder != ladders[-1] for ladder in ladders)) if ladders else ({}, 0)
 
 
 def _curves_or_skip(record: Record, rules: Rules, skipped: list[Skipped]) -> EntryCurves | None:

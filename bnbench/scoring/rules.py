@@ -1,6 +1,5 @@
-"""What makes times comparable: one metric, budget, cadence and target ladder per workload; what differs is refused."""
+"""What makes times comparable: one metric, budget and cadence per workload; what differs is refused."""
 
-import json
 from collections import Counter
 from dataclasses import dataclass, fields
 
@@ -24,7 +23,6 @@ class Rules:
     direction: str
     max_steps: int
     eval_every_steps: int
-    targets: str
 
     def steps(self) -> NDArray[np.int64]:
         """Return the evaluated steps (g,): 0, every eval_every_steps, and max_steps."""
@@ -40,7 +38,7 @@ def is_reference(entry: str, norm: str, reference: str) -> bool:
     return reference in (entry, norm)
 
 
-def rules_of(record: Record, *, given_target: bool) -> Rules:
+def rules_of(record: Record) -> Rules:
     """Return what the record's times were measured under; raises RefusedError where the record does not say it."""
     budget = record.config.get("budget")
     keys = ("max_steps", "eval_every_steps")
@@ -54,8 +52,7 @@ def rules_of(record: Record, *, given_target: bool) -> Rules:
         raise RefusedError(
             f"its budget makes {max_steps // eval_every_steps:,} evaluations; at most {MAX_EVALUATIONS:,}"
         )
-    ladder = "" if given_target else json.dumps(record.targets, sort_keys=True)
-    return Rules(record.metric["name"], record.metric["direction"], max_steps, eval_every_steps, ladder)
+    return Rules(record.metric["name"], record.metric["direction"], max_steps, eval_every_steps)
 
 
 def under_one_rule(

@@ -34,12 +34,17 @@ def score(
     """
     levels = _levels(target, level)
     records = _chosen(runs.records, norms=norms, datasets=datasets, experiments=experiments)
-    workloads, refused = collect(records, reference=reference, given_target=target is not None)
+    workloads, refused = collect(records, reference=reference)
     names = workload_names([(each.workload_id, each.dataset, each.config) for each in workloads])
     described: list[Workload] = []
     rows: list[Row] = []
     notes: list[str] = []
     for each in workloads:
+        if each.other_ladders and target is None:
+            notes.append(
+                f"{names[each.workload_id]}: {each.other_ladders} record(s) were made under other targets; the newest "
+                f"ladder is used for all: {each.targets.get('provenance')}"
+            )
         for one_level in levels:
             workload = _described(each, name=names[each.workload_id], level=one_level, target=target)
             described.append(workload)

@@ -16,6 +16,7 @@ from bnbench.datasets import Task
 from bnbench.errors import UserError, nearest
 from bnbench.models import build_network
 from bnbench.norms import ChosenNorm
+from bnbench.training.allocation import keep_freed_memory
 from bnbench.training.data_order import DataOrder
 from bnbench.training.evaluator import Evaluator, Observer
 from bnbench.training.history import Trajectory
@@ -24,7 +25,7 @@ from bnbench.training.optimizers import check_optimizer
 from bnbench.training.replicas import Replicas
 from bnbench.training.schedules import schedule_factor
 from bnbench.training.stacking import stacks_correctly
-from bnbench.training.threads import available_threads, use_threads
+from bnbench.training.threads import use_threads
 
 
 @dataclass(frozen=True)
@@ -100,7 +101,7 @@ def fit(
         schedule=schedule_factor(asdict(config.schedule), max_steps=budget.max_steps),
     )
     trajectory = Trajectory(len(members), maximise=task.direction == "max")
-    threads = config.trainer.threads or available_threads()
+    threads = config.trainer.threads
     evaluator = Evaluator(
         task,
         trajectory,
@@ -111,6 +112,7 @@ def fit(
         observers=observers,
     )
     use_threads(threads, replicas)
+    keep_freed_memory()
     order = DataOrder(seeds, num_rows=len(task.train_inputs), batch_size=budget.batch_size)
     _run(_trainer(config, evaluator), module, order)
     return trajectory
@@ -150,8 +152,8 @@ def _run(trainer: lightning.Trainer, module: ReplicaTraining, order: DataOrder) 
     main_thread = threading.current_thread() is threading.main_thread()
     interrupt = signal.getsignal(signal.SIGINT) if main_thread else None
     with warnings.catch_warnings():
-        # an endless stream has no length and needs no worker processes, and there is nothing to validate with
-        warnings.filterwarnings("ignore", message=".*does not have many workers.*")
+        # what Lightning deprecates in its own code is nothing a user can mend
+        warnings.filterwarnings("ignore", module=r"lightning\.")
         try:
             trainer.fit(module, train_dataloaders=order)
         except SystemExit as exit_request:

@@ -165,11 +165,8 @@ def _train_chunk(parts: list[Part], reports: dict[str, CellReport], setting: Set
             report = reports[part.cell.cell_id]
             report.trained += part.seeds
             report.train_seconds += trajectory.train_seconds
-            report.diverged += [
-                seed
-                for seed, member in zip(part.seeds, part.members, strict=True)
-                if trajectory.diverged_at_step[member]
-            ]
+            gone = trajectory.diverged_at_step[list(part.members)] > 0
+            report.diverged += [seed for seed, diverged in zip(part.seeds, gone, strict=True) if diverged]
     finally:
         for mirror in mirrors:
             mirror.close(records)

@@ -18,10 +18,9 @@ SHARE_OF_MEMORY = 0.5
 
 
 def replicas_that_fit(config: Config, task: Task, network: nn.Module) -> int:
-    """Return how many replicas of this network can train together in half of the memory that is free now; at least 1."""
-    return max(
-        1, int(SHARE_OF_MEMORY * free_bytes(config.trainer.accelerator) / bytes_per_replica(config, task, network))
-    )
+    """Return how many replicas of this network can train together in half of the free memory; at least 1."""
+    usable = SHARE_OF_MEMORY * free_bytes(config.trainer.accelerator)
+    return max(1, int(usable / bytes_per_replica(config, task, network)))
 
 
 def bytes_per_replica(config: Config, task: Task, network: nn.Module) -> int:

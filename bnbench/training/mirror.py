@@ -109,7 +109,7 @@ class Mirror:
             return
         self._logger.finalize("success")
         if isinstance(self._logger, WandbLogger):
-            self._logger.experiment.finish(quiet=True)
+            self._logger.experiment.finish()
 
     def _guard(self, action: Callable[[], None]) -> None:
         try:

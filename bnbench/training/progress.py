@@ -13,7 +13,7 @@ SECONDS_BETWEEN_LINES = 10.0  # where lines cannot be overwritten
 
 
 class Progress:
-    """Writes cell, step, best metric, seeds alive and time left: one line, overwritten on a terminal, sparse elsewhere."""
+    """Writes cell, step, best metric, seeds alive, time left: one line, overwritten on a terminal, sparse elsewhere."""
 
     def __init__(self, name: str, *, metric: str, max_steps: int, stream: TextIO | None = None) -> None:
         self._name = name
@@ -41,9 +41,8 @@ class Progress:
 
     def _line(self, observation: Observation, trajectory: Trajectory, *, elapsed: float) -> str:
         step = observation.step
-        best = (
-            float(np.nanmedian(trajectory.best_metric)) if not np.isnan(trajectory.best_metric).all() else float("nan")
-        )
+        known = trajectory.best_metric[~np.isnan(trajectory.best_metric)]
+        best = float(np.median(known)) if len(known) else float("nan")
         left = f"{_duration(elapsed * (self._max_steps - step) / step)} left" if step else "starting"
         return (
             f"{self._name}  step {step}/{self._max_steps}  best {self._metric} {best:.4g}  "

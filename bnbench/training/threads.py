@@ -1,15 +1,8 @@
 """How many threads one operation may use: never more than there are replicas."""
 
-import os
-
 import torch
 
 from bnbench.training.replicas import Replicas
-
-
-def available_threads() -> int:
-    """Return how many processors this process may run on."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else (os.cpu_count() or 1)
 
 
 def use_threads(requested: int, replicas: Replicas) -> None:

@@ -1,0 +1,127 @@
+"""`bnbench.compare`: which norm for this table, from Python."""
+
+import statistics
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import fields, replace
+from pathlib import Path
+from typing import Any, TypeVar
+
+from numpy.typing import ArrayLike
+
+from bnbench.config import (
+    BudgetConfig,
+    Config,
+    LoggerConfig,
+    ModelConfig,
+    OptimizerConfig,
+    ScheduleConfig,
+    TrainerConfig,
+    check_config,
+)
+from bnbench.datasets import DatasetConfig, Task, from_arrays, target_ladder
+from bnbench.errors import UserError, nearest
+from bnbench.norms import choose_norm
+from bnbench.records import load_records
+from bnbench.scoring import Board, score
+from bnbench.seeding import TARGET_SEEDS
+from bnbench.training.job import run_job
+
+REFERENCE = "none"
+TARGET_RUNS = 5
+
+Options = TypeVar("Options", ModelConfig, OptimizerConfig)
+
+
+def compare(
+    norms: Iterable[str | Mapping[str, Any]],
+    X: ArrayLike,
+    y: ArrayLike,
+    *,
+    model: Mapping[str, Any] | None = None,
+    optimizer: Mapping[str, Any] | None = None,
+    seeds: int | Sequence[int] = 8,
+    max_steps: int = 1000,
+    batch_size: int = 60,
+    eval_every_steps: int = 25,
+    name: str = "table",
+    kind: str | None = None,
+    runs_dir: str | Path = "runs",
+) -> Board:
+    """Train every norm on the table with paired seeds and return the board.
+
+    `norms` are names, or mappings with a name and options; the reference `none` is added if it is not among them. `X`
+    is (rows, features), `y` (rows,). `model` and `optimizer` hold keys of their configuration groups, `model` also
+    `class_path` for a network of your own. The target is set by the automatic rule from runs of the reference on
+    reserved seeds. Records are written to `runs_dir` and reused. Raises UserError for bad input.
+    """
+    base = from_arrays(X, y, name=name, kind=kind)  # type: ignore[arg-type]  # checked inside
+    config = Config(
+        dataset=_dataset_config(base),
+        model=_options(_model_defaults(model or {}), model or {}, group="model"),
+        norm={},
+        optimizer=_options(OptimizerConfig(name="adam", lr=0.001), optimizer or {}, group="optimizer"),
+        schedule=ScheduleConfig(name="constant"),
+        budget=BudgetConfig(max_steps=max_steps, batch_size=batch_size, eval_every_steps=eval_every_steps),
+        trainer=TrainerConfig(name="cpu"),
+        logger=LoggerConfig(name="none"),
+        seeds=seeds,
+        runs_dir=str(runs_dir),
+    )
+    entries = [{"name": norm} if isinstance(norm, str) else dict(norm) for norm in norms]
+    if not any(entry["name"] == REFERENCE for entry in entries):
+        entries.insert(0, {"name": REFERENCE})
+    configs = [replace(config, norm=entry) for entry in entries]
+    for each in configs:
+        check_config(each)
+        choose_norm(each.norm)
+    task = replace(base, targets=_targets(config, base))
+    cells = [cell for each in configs for cell in run_job(each, task=task, command="bnbench.compare")]
+    failed = [f"{cell.name}: {cell.error}" for cell in cells if cell.error]
+    if failed:
+        raise UserError("; ".join(failed))
+    return score(load_records(*sorted({cell.folder for cell in cells})), reference=REFERENCE)
+
+
+def _dataset_config(task: Task) -> DatasetConfig:
+    return DatasetConfig(
+        name=task.name,
+        source="arrays",
+        preprocessing="standardize",
+        metric=task.metric_name,
+        direction=task.direction,
+    )
+
+
+def _model_defaults(given: Mapping[str, Any]) -> ModelConfig:
+    return ModelConfig(name="custom", initialisation=None) if given.get("class_path") else ModelConfig(name="mlp")
+
+
+def _options(defaults: Options, given: Mapping[str, Any], *, group: str) -> Options:
+    """Return the defaults with the given keys set; raises UserError for a key the group does not have."""
+    known = [field.name for field in fields(defaults)]
+    for key in given:
+        if key not in known:
+            raise UserError(f"{group}.{key} is no key; {nearest(key, known)}")
+    return replace(defaults, **given)
+
+
+def _targets(config: Config, task: Task) -> dict[str, Any]:
+    """Return the ladder of the automatic rule: the median best of the reference on seeds kept for nothing else."""
+    seeds = [TARGET_SEEDS + run for run in range(TARGET_RUNS)]
+    reference = replace(config, norm={"name": REFERENCE}, seeds=seeds)
+    (cell,) = run_job(reference, task=task, command="bnbench.compare")
+    if cell.error:
+        raise UserError(f"the runs that set the target failed: {cell.error}")
+    key = f"best_val_{task.metric_name}"
+    best = [
+        seed["final"][key]
+        for record in load_records(cell.folder).records
+        for seed in record.seeds
+        if seed["seed"] in seeds and seed["final"][key] is not None
+    ]
+    if not best:
+        raise UserError("no target can be set: every run of the reference diverged; lower optimizer lr")
+    provenance = f"auto: trivial + 50/80/95 % of the gap to the median best of {len(best)} runs of '{REFERENCE}'"
+    return target_ladder(
+        trivial=task.trivial, best=statistics.median(best), direction=task.direction, provenance=provenance
+    )
