@@ -18,6 +18,7 @@ LAYERS = (
     ("norms", "datasets", "models", "records"),
     ("training", "scoring"),
     ("reports",),
+    ("sweep",),
     ("train", "leaderboard", "check", "claims", "runs", "compare"),
     ("", "__main__"),
 )

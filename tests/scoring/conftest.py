@@ -65,6 +65,7 @@ def write_cell(
     workload: Mapping[str, Any] | None = None,
     version: int = 1,
     levels: tuple[float, float] = (BEFORE, REACHED),
+    environment: Mapping[str, Any] | None = None,
 ) -> Path:
     """Write one record and return its folder; `workload` overrides what the workload_id is made from."""
     by_seed = dict(times) if isinstance(times, Mapping) else dict(enumerate(times))
@@ -113,7 +114,7 @@ def write_cell(
         ],
         "rows": len(history.seed),
         "timing": {"train_seconds": 1.0, "replicas": len(by_seed), "steps": max_steps},
-        "environment": {},
+        "environment": dict(environment or {}),
         "error": None,
     }
     cell = cell_folder(runs_dir, dataset=dataset, norm=record["norm"], cell_id=record["cell_id"])

@@ -239,11 +239,17 @@ def test_rules_that_nothing_tells_apart_refuse_both_and_name_both(cell: Cell, ru
     assert reasons(board).count("nothing tells which is meant") == 2
 
 
-def test_another_target_ladder_in_one_workload_is_refused_unless_a_target_is_given(cell: Cell, runs_dir: Path) -> None:
-    cell("none", [50] * 8)
-    cell("batch", [30] * 8, targets={"easy": 0.1, "medium": 0.2, "hard": 0.3, "provenance": "mine"})
-    assert "in targets" in reasons(scored(runs_dir))
-    assert len(scored(runs_dir, target=0.95).entries) == 2
+def test_of_two_target_ladders_in_one_workload_the_newest_serves_all_and_that_is_said(
+    cell: Cell, runs_dir: Path
+) -> None:
+    ladder = {"easy": 0.1, "medium": 0.2, "hard": 0.3, "provenance": "newer"}
+    cell("none", [50] * 8, environment={"started_at": "2026-01-01T00:00:00+00:00"})
+    cell("batch", [30] * 8, targets=ladder, environment={"started_at": "2026-02-01T00:00:00+00:00"})
+    board = scored(runs_dir)
+    assert len(board.entries) == 2
+    assert [(each.target, each.provenance) for each in board.workloads] == [(0.3, "newer")]
+    assert any("1 record(s) were made under other targets" in note for note in board.notes)
+    assert not any("other targets" in note for note in scored(runs_dir, target=0.95).notes)
 
 
 def test_reserved_seeds_are_never_scored_and_said(cell: Cell, runs_dir: Path) -> None:
