@@ -7,8 +7,6 @@ from jaxtyping import Float
 from torch import Tensor
 from torch.nn import functional
 
-Outputs = tuple[Tensor | None, ...]
-
 
 def linear(
     inputs: Float[Tensor, "batch inputs"],
@@ -17,52 +15,65 @@ def linear(
 ) -> Float[Tensor, "batch outputs"]:
     """Return inputs · weightᵀ + bias; under `vmap` one batched product whose results do not depend on the stack size.
 
-    The general rule of `vmap` makes the gradient of the weights in another memory layout and copies it, a third of a
-    step; here it is computed in the layout of the weights.
+    Computed as (weight · inputsᵀ)ᵀ: the gradient of the weights then comes out in the layout of the weights, where that
+    of inputs · weightᵀ would be copied into it, a third of a step. A stack of outputs lies in memory as (replicas,
+    outputs, batch).
     """
-    if bias is None:
-        bias = weight.new_zeros(weight.shape[0])
-    result: Tensor = _Linear.apply(inputs, weight, bias)  # type: ignore[no-untyped-call]  # torch: Function.apply
+    # a product with a single row or column takes another route, with other rounding, in a stack of one
+    if weight.shape[1] == 1:
+        product = inputs * weight.T
+    elif len(inputs) == 1:
+        product = (weight * inputs).sum(1).unsqueeze(0)
+    else:
+        product = (weight @ inputs.T).T
+    return product if bias is None else product + bias
+
+
+def batch_norm(
+    inputs: Float[Tensor, "batch features"],
+    running_mean: Float[Tensor, " features"],
+    running_variance: Float[Tensor, " features"],
+    weight: Float[Tensor, " features"],
+    bias: Float[Tensor, " features"],
+    *,
+    momentum: float,
+    eps: float,
+) -> Float[Tensor, "batch features"]:
+    """Return torch's training batch norm and move the running statistics in place; under `vmap` one call for the stack.
+
+    The general rule of `vmap` takes scale and shift out of the kernel, and the stack for another layout: four passes
+    over memory and a copy instead of one pass. To one channel it is no matter how many others there are.
+    """
+    result: Tensor = torch.ops.bnbench.batch_norm(inputs, running_mean, running_variance, weight, bias, momentum, eps)
     return result
 
 
-class _Linear(torch.autograd.Function):
-    @staticmethod
-    def forward(inputs: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
-        return functional.linear(inputs, weight, bias)
-
-    @staticmethod
-    def setup_context(ctx: Any, inputs: tuple[Tensor, Tensor, Tensor], output: Tensor) -> None:
-        ctx.save_for_backward(inputs[0], inputs[1])
-
-    @staticmethod
-    def backward(ctx: Any, *gradients: Tensor) -> Outputs:
-        (gradient,) = gradients
-        inputs, weight = ctx.saved_tensors
-        to_inputs = gradient @ weight if ctx.needs_input_grad[0] else None
-        return to_inputs, gradient.T @ inputs, gradient.sum(0)
-
-    @staticmethod
-    def vmap(info: Any, in_dims: tuple[int | None, ...], *operands: Tensor) -> tuple[Tensor, int]:
-        stacked = (
-            operand.expand(info.batch_size, *operand.shape) if dim is None else operand.movedim(dim, 0)
-            for operand, dim in zip(operands, in_dims, strict=True)
-        )
-        return _StackedLinear.apply(*stacked), 0  # type: ignore[no-untyped-call]  # torch: Function.apply
+def _channels_normed(channels: Tensor, *operands: Any) -> Tensor:
+    # (channels, batch) as one image, in which a channel lies in one piece: the kernel's fast way
+    mean, variance, weight, bias, momentum, eps = operands
+    image = channels.unsqueeze(0)
+    return functional.batch_norm(image, mean, variance, weight, bias, True, momentum, eps).squeeze(0)
 
 
-class _StackedLinear(torch.autograd.Function):
-    @staticmethod
-    def forward(ctx: Any, inputs: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
-        ctx.save_for_backward(inputs, weight)
-        if weight.shape[1] == 1:
-            # a single column takes another route, with other rounding, in a stack of one: compute it twice instead
-            return torch.bmm(inputs, weight.expand(-1, 2, -1).transpose(1, 2))[..., :1] + bias.unsqueeze(1)
-        return torch.baddbmm(bias.unsqueeze(1), inputs, weight.transpose(1, 2))
+def _batch_norm_alone(inputs: Tensor, *operands: Any) -> Tensor:
+    return _channels_normed(inputs.T, *operands).T
 
-    @staticmethod
-    def backward(ctx: Any, *gradients: Tensor) -> Outputs:
-        (gradient,) = gradients
-        inputs, weight = ctx.saved_tensors
-        to_inputs = torch.bmm(gradient, weight) if ctx.needs_input_grad[0] else None
-        return to_inputs, torch.bmm(gradient.transpose(1, 2), inputs), gradient.sum(1)
+
+def _batch_norm_stacked(
+    info: Any, in_dims: tuple[int | None, ...], inputs: Tensor, *operands: Any
+) -> tuple[Tensor, int]:
+    """Run the replicas as channels of one image; every tensor of the norm is stacked on its first dimension."""
+    stack = inputs.movedim(in_dims[0] or 0, 0).transpose(1, 2)  # (replicas, features, batch)
+    running = [statistic.view(-1) for statistic in operands[:2]]  # a view, never a copy: it is written
+    parameters = [parameter.flatten() for parameter in operands[2:4]]
+    channels = _channels_normed(stack.flatten(0, 1), *running, *parameters, *operands[4:])
+    return channels.view(stack.shape).transpose(1, 2), 0
+
+
+_LIBRARY = torch.library.Library("bnbench", "DEF")
+_LIBRARY.define(
+    "batch_norm(Tensor inputs, Tensor(a!) running_mean, Tensor(b!) running_variance, Tensor weight, Tensor bias, "
+    "float momentum, float eps) -> Tensor"
+)
+_LIBRARY.impl("batch_norm", _batch_norm_alone, "CompositeImplicitAutograd")
+torch.library.register_vmap("bnbench::batch_norm", _batch_norm_stacked, lib=_LIBRARY)

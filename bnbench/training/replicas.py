@@ -64,8 +64,10 @@ class Replicas(nn.Module):
             outputs = functional_call(skeleton, state, (batch,))
             return outputs, tuple(state[name].detach() for name in self.buffer_names)
 
-        own_batch = 0 if inputs.dim() == 3 else None
-        run = torch.vmap(run_one, in_dims=(0, 0, own_batch), randomness="error")
+        if inputs.dim() == 2:
+            # seen by all: as R batches, or the stack would be folded into one product, rounded as its size has it
+            inputs = inputs.expand(self.count, *inputs.shape)
+        run = torch.vmap(run_one, randomness="error")
         return run(list(self.parameters_stacked), self.buffers_stacked, inputs)
 
     def _run_one_by_one(self, skeleton: nn.Module, inputs: Tensor) -> tuple[Tensor, tuple[Tensor, ...]]:
