@@ -1,7 +1,9 @@
 """Instance normalization on features read as channels."""
 
+import torch
 from jaxtyping import Float
 from torch import Tensor, nn
+from torch.nn.functional import layer_norm
 
 from bnbench.errors import UserError
 from bnbench.norms.divisors import require_divisor
@@ -12,8 +14,10 @@ from bnbench.norms.registration import norm
 class Instance(nn.Module):
     """Normalize each channel of each row, the features being read as (channels, length).
 
-    Torch's `InstanceNorm1d` on the (batch, channels, length) view. Given (batch, features) as it is, that layer takes
-    the batch for channels without a word; the view and a stated number of channels rule this out.
+    What torch's `InstanceNorm1d` makes of the (batch, channels, length) view. Given (batch, features) as it is, that
+    layer takes the batch for channels without a word; the view and a stated number of channels rule this out. Computed
+    by torch's layer norm over the length, the same formula: the kernel of `InstanceNorm1d` rounds a stack of one
+    replica otherwise than a larger one.
 
     Shapes: (batch, features) → (batch, features), features = num_channels · length. Parameters with `affine`: one γ
     and one β per channel. No state. Raises UserError when the channels do not divide the features or leave a length
@@ -29,9 +33,14 @@ class Instance(nn.Module):
                 f"features, whose normalization is 0; set norm.num_channels to at most {num_features // 2}"
             )
         self.num_channels = num_channels
-        self.norm = nn.InstanceNorm1d(num_channels, eps=eps, affine=affine)
+        self.eps = eps
+        self.weight = nn.Parameter(torch.ones(num_channels)) if affine else None
+        self.bias = nn.Parameter(torch.zeros(num_channels)) if affine else None
 
     def forward(self, inputs: Float[Tensor, "batch features"]) -> Float[Tensor, "batch features"]:
         """Return the normalized inputs."""
         channels = inputs.unflatten(1, (self.num_channels, -1))  # (batch, channels, length)
-        return self.norm(channels).flatten(1)
+        normed = layer_norm(channels, channels.shape[2:], eps=self.eps)
+        if self.weight is not None and self.bias is not None:
+            normed = normed * self.weight.unsqueeze(1) + self.bias.unsqueeze(1)
+        return normed.flatten(1)
