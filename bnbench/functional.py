@@ -49,10 +49,14 @@ def batch_norm(
 
 
 def _channels_normed(channels: Tensor, *operands: Any) -> Tensor:
-    # (channels, batch) as one image, in which a channel lies in one piece: the kernel's fast way
+    # (channels, batch) as one image, in which a channel lies in one piece, and in the gradient too: the kernel's fast
+    # way. Its other way adds up in another order, and only a stack of one, reshaped without a copy, would take it.
     mean, variance, weight, bias, momentum, eps = operands
-    image = channels.unsqueeze(0)
-    return functional.batch_norm(image, mean, variance, weight, bias, True, momentum, eps).squeeze(0)
+    image = channels.contiguous().unsqueeze(0)
+    normed = functional.batch_norm(image, mean, variance, weight, bias, True, momentum, eps)
+    if normed.requires_grad:
+        normed.register_hook(Tensor.contiguous)
+    return normed.squeeze(0)
 
 
 def _batch_norm_alone(inputs: Tensor, *operands: Any) -> Tensor:
