@@ -1,14 +1,12 @@
 """All seeds at once: R networks stacked on a leading dimension and run as one."""
 
-import copy
 from collections.abc import Mapping, Sequence
 
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
-from torch.func import functional_call
 
-Names = tuple[str, ...]
+from bnbench.training.skeleton import Names, Skeleton
 
 
 class Replicas(nn.Module):
@@ -22,16 +20,15 @@ class Replicas(nn.Module):
     def __init__(self, networks: Sequence[nn.Module], *, stacked: bool = True, seeds: Sequence[int] = ()) -> None:
         super().__init__()
         self.stacked = stacked
-        self.parameter_names: Names = tuple(name for name, _ in networks[0].named_parameters())
-        self.buffer_names: Names = tuple(name for name, _ in networks[0].named_buffers())
+        self._skeleton = Skeleton(networks[0])
+        self.parameter_names: Names = self._skeleton.parameter_names
+        self.buffer_names: Names = self._skeleton.buffer_names
         self.parameters_stacked = nn.ParameterList(
             nn.Parameter(torch.stack([network.get_parameter(name).detach() for network in networks]))
             for name in self.parameter_names
         )
         for position, name in enumerate(self.buffer_names):
             self.register_buffer(_buffer(position), torch.stack([network.get_buffer(name) for network in networks]))
-        # the skeleton is kept out of the module tree: its parameters are placeholders and never trained
-        self._skeleton = (_without_data(networks[0]),)
         self._members = list(range(len(networks)))
         self._random_states = [torch.Generator().manual_seed(seed).get_state() for seed in seeds]
 
@@ -47,45 +44,36 @@ class Replicas(nn.Module):
 
     def forward(self, inputs: Float[Tensor, "*replicas batch features"]) -> Float[Tensor, "replicas batch outputs"]:
         """Return the outputs of every replica: on its own batch (R, B, d), or on one batch for all (B, d)."""
-        skeleton = self._skeleton[0].train(self.training)
+        self._skeleton.train(self.training)
         run = self._run_stacked if self.stacked else self._run_one_by_one
-        outputs, buffers = run(skeleton, inputs)
+        outputs, buffers = run(inputs)
         for held, returned in zip(self.buffers_stacked, buffers, strict=True):
             # a network may write its buffers in place or assign new ones: the second reaches us only here
             if returned.data_ptr() != held.data_ptr():
                 held.copy_(returned)
         return outputs
 
-    def _run_stacked(self, skeleton: nn.Module, inputs: Tensor) -> tuple[Tensor, tuple[Tensor, ...]]:
-        def run_one(
-            parameters: list[Tensor], buffers: list[Tensor], batch: Tensor
-        ) -> tuple[Tensor, tuple[Tensor, ...]]:
-            state = self._state(parameters, buffers)
-            outputs = functional_call(skeleton, state, (batch,))
-            return outputs, tuple(state[name].detach() for name in self.buffer_names)
-
+    def _run_stacked(self, inputs: Tensor) -> tuple[Tensor, tuple[Tensor, ...]]:
         if inputs.dim() == 2:
             # seen by all: as R batches, or the stack would be folded into one product, rounded as its size has it
             inputs = inputs.expand(self.count, *inputs.shape)
-        run = torch.vmap(run_one, randomness="error")
+        run = torch.vmap(self._skeleton, randomness="error")
         return run(list(self.parameters_stacked), self.buffers_stacked, inputs)
 
-    def _run_one_by_one(self, skeleton: nn.Module, inputs: Tensor) -> tuple[Tensor, tuple[Tensor, ...]]:
+    def _run_one_by_one(self, inputs: Tensor) -> tuple[Tensor, tuple[Tensor, ...]]:
         # unbind, not select: its gradient is one stack instead of R zero-filled copies
         parameters = list(zip(*(stack.unbind() for stack in self.parameters_stacked), strict=True))
         outputs, buffers = [], []
         for replica, member in enumerate(self._members):
-            state = self._state(parameters[replica], [stack[replica].clone() for stack in self.buffers_stacked])
+            own_buffers = [stack[replica].clone() for stack in self.buffers_stacked]
             batch = inputs[replica] if inputs.dim() == 3 else inputs
             with torch.random.fork_rng(devices=[]):
                 torch.set_rng_state(self._random_states[member])
-                outputs.append(functional_call(skeleton, state, (batch,)))
+                output, own_buffers_after = self._skeleton(parameters[replica], own_buffers, batch)
                 self._random_states[member] = torch.get_rng_state()
-            buffers.append([state[name].detach() for name in self.buffer_names])
+            outputs.append(output)
+            buffers.append(own_buffers_after)
         return torch.stack(outputs), tuple(torch.stack(values) for values in zip(*buffers, strict=True))
-
-    def _state(self, parameters: Sequence[Tensor], buffers: Sequence[Tensor]) -> dict[str, Tensor]:
-        return dict(zip(self.parameter_names + self.buffer_names, (*parameters, *buffers), strict=True))
 
     def finite(self) -> Tensor:
         """Return, per replica, whether every parameter is finite: (R,) bool."""
@@ -125,15 +113,6 @@ class Replicas(nn.Module):
     def _named_stacks(self) -> list[tuple[str, Tensor]]:
         stacks = [*self.parameters_stacked, *self.buffers_stacked]
         return list(zip(self.parameter_names + self.buffer_names, stacks, strict=True))
-
-
-def _without_data(network: nn.Module) -> nn.Module:
-    """Return a copy of the network whose parameters and buffers hold no data; what is shared stays shared."""
-    placeholders = {
-        **{id(value): nn.Parameter(value.detach().to("meta")) for value in network.parameters()},
-        **{id(value): value.detach().to("meta") for value in network.buffers()},
-    }
-    return copy.deepcopy(network, placeholders)
 
 
 def _buffer(position: int) -> str:
