@@ -1,6 +1,6 @@
 """The typed configuration: Hydra composes it, this module checks it, nothing below ever sees a DictConfig."""
 
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, fields, is_dataclass
 from math import isfinite
 from typing import Any
 
@@ -8,7 +8,7 @@ from hydra.core.config_store import ConfigStore
 from omegaconf import MISSING, DictConfig, OmegaConf
 
 from bnbench.datasets.schema import DatasetConfig
-from bnbench.errors import UserError
+from bnbench.errors import UserError, nearest
 
 
 @dataclass
@@ -80,6 +80,7 @@ class LoggerConfig:
     name: str = MISSING
     project: str = "bnbench"
     entity: str | None = None
+    x_axis: str = "step"
 
 
 @dataclass
@@ -105,11 +106,29 @@ ConfigStore.instance().store(group="schema", name="config", node=Config, package
 
 def read_config(composed: DictConfig) -> Config:
     """Return the configuration Hydra composed as plain typed objects; raises UserError for values out of range."""
+    _check_keys(composed)
     config = OmegaConf.to_object(composed)
     if not isinstance(config, Config):
         raise TypeError(f"the composed configuration is a {type(config).__name__}, expected a Config")
     check_config(config)
     return config
+
+
+def _check_keys(node: DictConfig) -> None:
+    """Raise UserError for a key that a typed group does not have: Hydra's `+group.key=value` adds it unasked."""
+    schema = OmegaConf.get_type(node)
+    known = [field.name for field in fields(schema)] if is_dataclass(schema) else list(node)
+    for name in node:
+        if name not in known:
+            key = node._get_full_key(name)
+            raise UserError(f"{key} is no key{_of_group(key)}; {nearest(str(name), known)}")
+        value = node._get_node(name)
+        if isinstance(value, DictConfig) and not value._is_none() and not value._is_missing():
+            _check_keys(value)
+
+
+def _of_group(key: str) -> str:
+    return f" of {key.rpartition('.')[0]}" if "." in key else ""
 
 
 def check_config(config: Config) -> None:

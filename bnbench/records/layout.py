@@ -12,8 +12,8 @@ HISTORY_FILE = "history.parquet"
 RECORD_PREFIX = "seeds-"
 EXPERIMENTS_FOLDER = "experiments"
 LOCKS_FOLDER = ".locks"
-NOT_CELLS = frozenset({EXPERIMENTS_FOLDER, "sweeps", "targets"})
-"""Folders of RUNS_DIR that hold something else than cells; hidden folders are no cells either."""
+NOT_CELLS = frozenset({EXPERIMENTS_FOLDER, "sweeps", "targets", "wandb", "tensorboard", "csv"})
+"""Folders of RUNS_DIR that hold something else than cells, such as mirrors; hidden folders are no cells either."""
 
 _CELL_ID = re.compile(rf"[0-9a-f]{{{ID_LENGTH}}}")
 _UNSAFE = re.compile(r"[^A-Za-z0-9_.-]")

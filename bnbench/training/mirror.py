@@ -1,14 +1,12 @@
 """Mirrors of the curves in Weights & Biases, TensorBoard or CSV. The run record is the truth; a mirror may fail."""
 
-import os
 import warnings
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
-import wandb
-from lightning.pytorch.loggers import CSVLogger, Logger, TensorBoardLogger, WandbLogger
+from lightning.pytorch.loggers import CSVLogger, Logger, TensorBoardLogger
 
 from bnbench.config import LoggerConfig, as_dict
 from bnbench.datasets import Task
@@ -16,16 +14,52 @@ from bnbench.errors import UserError, nearest
 from bnbench.records import Record, digest
 from bnbench.training.cells import Cell
 from bnbench.training.history import Observation, Trajectory
+from bnbench.training.weights_and_biases import AXES, WandbRun
 
 LOGGERS = ("wandb", "tensorboard", "csv", "none")
-AXES = ("step", "epoch", "samples")
 Summarise = Callable[[Record], Mapping[str, Any]]
 
 
 def check_logger(config: LoggerConfig) -> None:
-    """Raise UserError for an unknown logger."""
+    """Raise UserError for an unknown logger or axis."""
     if config.name not in LOGGERS:
         raise UserError(f"logger '{config.name}' is unknown; {nearest(config.name, LOGGERS)}")
+    if config.x_axis not in AXES:
+        raise UserError(f"logger.x_axis={config.x_axis} is unknown; {nearest(config.x_axis, AXES)}")
+
+
+class Log(Protocol):
+    """Where one cell's curves go."""
+
+    def log(self, metrics: Mapping[str, float], *, step: int) -> None:
+        """Log one evaluation."""
+
+    def summarise(self, summary: Mapping[str, Any], *, step: int) -> None:
+        """Log what the whole run comes to."""
+
+    def finish(self, *, failed: bool) -> None:
+        """Write out what is pending and close."""
+
+
+class LightningLog:
+    """TensorBoard's event files or CSV files, by Lightning's loggers."""
+
+    def __init__(self, logger: Logger, config: Mapping[str, Any]) -> None:
+        self._logger = logger
+        logger.log_hyperparams(dict(config))
+
+    def log(self, metrics: Mapping[str, float], *, step: int) -> None:
+        """Log one evaluation."""
+        self._logger.log_metrics(dict(metrics), step=step)
+
+    def summarise(self, summary: Mapping[str, Any], *, step: int) -> None:
+        """Log the numbers of the summary at the last step: these formats have no place for others."""
+        numbers = {name: value for name, value in summary.items() if isinstance(value, int | float)}
+        self._logger.log_metrics(numbers, step=step)
+
+    def finish(self, *, failed: bool) -> None:
+        """Write out what is pending."""
+        self._logger.finalize("failed" if failed else "success")
 
 
 class Mirror:
@@ -41,7 +75,7 @@ class Mirror:
         self._task = task
         self._cell = cell
         self._summarise = summarise
-        self._logger: Logger | None = None
+        self._logger: Log | None = None
         self._guard(lambda: self._open(seeds, experiment))
 
     def observe(self, observation: Observation, trajectory: Trajectory) -> None:
@@ -52,26 +86,37 @@ class Mirror:
         """Log the summary of the cell's record and finish the run, also after a failure."""
         mine = [record for record in records if record.cell_id == self._cell.cell_id]
         self._guard(lambda: self._summary(mine))
-        self._guard(self._finish)
+        self._guard(lambda: self._finish(failed=not mine))
 
     def _open(self, seeds: Sequence[int], experiment: str) -> None:
-        folder = Path(self._cell.config.runs_dir) / self._cell.config.logger.name
-        name = f"{self._task.name}-{self._cell.entry}"
-        config = as_dict(self._cell.config) | {
+        cell = self._cell
+        config = as_dict(cell.config) | {
             "seeds": list(seeds),
-            "entry": self._cell.entry,
-            "cell_id": self._cell.cell_id,
-            "workload_id": self._cell.workload_id,
+            "entry": cell.entry,
+            "cell_id": cell.cell_id,
+            "workload_id": cell.workload_id,
         }
-        kind = self._cell.config.logger.name
-        if kind == "wandb":
-            self._logger = _wandb_logger(self._cell, folder, name, config, experiment)
-        elif kind == "tensorboard":
-            self._logger = TensorBoardLogger(folder, name=self._cell.cell_id, version=digest(list(seeds)))
+        runs_dir = Path(cell.config.runs_dir)
+        version = digest(list(seeds), length=8)
+        kind = cell.config.logger.name
+        if kind == "tensorboard":
+            self._logger = LightningLog(TensorBoardLogger(runs_dir / kind, cell.cell_id, version), config)
         elif kind == "csv":
-            self._logger = CSVLogger(folder, name=self._cell.cell_id, version=digest(list(seeds)))
-        if self._logger is not None and kind != "wandb":
-            self._logger.log_hyperparams(config)
+            self._logger = LightningLog(CSVLogger(runs_dir / kind, cell.cell_id, version), config)
+        elif kind == "wandb":
+            self._logger = WandbRun(
+                cell.config.logger,
+                folder=runs_dir,  # where wandb makes its own folder, named wandb
+                name=f"{self._task.name}-{cell.entry}",
+                group=experiment or cell.workload_id,
+                tags=[self._task.name, cell.identity["entry"]["norm"], cell.config.track],
+                config=config,
+                curves=(*(f"{curve}/*" for curve in self._curves), "seeds_alive", "learning_rate"),
+            )
+
+    @property
+    def _curves(self) -> tuple[str, str, str]:
+        return ("train_loss", "val_loss", f"val_{self._task.metric_name}")
 
     def _log(self, observation: Observation) -> None:
         chosen = np.isin(observation.members, self._members)
@@ -85,31 +130,19 @@ class Mirror:
             "seeds_alive": int(chosen.sum()),
             "learning_rate": float(observation.learning_rate[chosen][0]),
         }
-        curves = {
-            "train_loss": observation.train_loss,
-            "val_loss": observation.val_loss,
-            f"val_{self._task.metric_name}": observation.val_metric,
-        }
-        for name, values in curves.items():
-            metrics |= _band(name, values[chosen])
-        self._logger.log_metrics(metrics, step=observation.step)
+        values = (observation.train_loss, observation.val_loss, observation.val_metric)
+        for name, of_replicas in zip(self._curves, values, strict=True):
+            metrics |= _band(name, of_replicas[chosen])
+        self._logger.log(metrics, step=observation.step)
 
     def _summary(self, records: Sequence[Record]) -> None:
         if self._logger is None or not records:
             return
-        summary = dict(self._summarise(records[0]))
-        if isinstance(self._logger, WandbLogger):
-            self._logger.experiment.summary.update(summary)
-        else:
-            numbers = {name: value for name, value in summary.items() if isinstance(value, int | float)}
-            self._logger.log_metrics(numbers, step=self._cell.config.budget.max_steps)
+        self._logger.summarise(self._summarise(records[0]), step=self._cell.config.budget.max_steps)
 
-    def _finish(self) -> None:
-        if self._logger is None:
-            return
-        self._logger.finalize("success")
-        if isinstance(self._logger, WandbLogger):
-            self._logger.experiment.finish()
+    def _finish(self, *, failed: bool) -> None:
+        if self._logger is not None:
+            self._logger.finish(failed=failed)
 
     def _guard(self, action: Callable[[], None]) -> None:
         try:
@@ -126,32 +159,3 @@ def _band(name: str, values: np.ndarray[Any, np.dtype[np.float64]]) -> dict[str,
         return {}
     low, high = np.quantile(finite, (0.1, 0.9))
     return {f"{name}/mean": float(finite.mean()), f"{name}/low": float(low), f"{name}/high": float(high)}
-
-
-def _wandb_logger(cell: Cell, folder: Path, name: str, config: dict[str, Any], experiment: str) -> WandbLogger:
-    folder.mkdir(parents=True, exist_ok=True)
-    run = wandb.init(
-        project=cell.config.logger.project,
-        entity=cell.config.logger.entity,
-        name=name,
-        group=experiment or cell.workload_id,
-        tags=[cell.config.dataset.name, cell.identity["entry"]["norm"][:64], cell.config.track],
-        config=config,
-        dir=folder,
-        mode=wandb_mode(),
-        reinit="create_new",
-        settings=wandb.Settings(console="off", silent=True, init_timeout=30),
-    )
-    for axis in AXES:
-        run.define_metric(axis, hidden=True)
-    for curve in ("train_loss/*", "val_loss/*", f"val_{cell.config.dataset.metric}/*", "seeds_alive", "learning_rate"):
-        run.define_metric(curve, step_metric="step")
-    return WandbLogger(experiment=run)
-
-
-def wandb_mode() -> Any:
-    """Return how Weights & Biases runs: as WANDB_MODE says, else online for who is logged in, else offline."""
-    mode = os.environ.get("WANDB_MODE")
-    if mode:
-        return mode
-    return "online" if wandb.api.api_key else "offline"
