@@ -3,13 +3,15 @@
 from collections.abc import Iterable
 from difflib import get_close_matches
 
+MOST_SHOWN = 20  # a module of a stranger's may hold hundreds of names
+
 
 class UserError(Exception):
     """A mistake the user can mend: one readable message, shown without a traceback."""
 
 
 def nearest(name: str, choices: Iterable[str]) -> str:
-    """Return the tail of an error message: the nearest valid name, if any is near, and all valid names.
+    """Return the tail of an error message: the nearest valid name, if any is near, and the valid names.
 
     >>> nearest("bacth", ["batch", "layer"])
     "did you mean 'batch'? Choose from: batch, layer"
@@ -17,4 +19,6 @@ def nearest(name: str, choices: Iterable[str]) -> str:
     known = sorted(choices)
     close = get_close_matches(name, known, n=1)
     hint = f"did you mean '{close[0]}'? " if close else ""
-    return f"{hint}Choose from: {', '.join(known) or '(nothing is registered)'}"
+    shown = known if len(known) <= MOST_SHOWN else get_close_matches(name, known, n=MOST_SHOWN, cutoff=0.0)
+    more = f", … ({len(known)} in all)" if len(known) > MOST_SHOWN else ""
+    return f"{hint}Choose from: {', '.join(shown) or '(nothing is registered)'}{more}"

@@ -23,6 +23,8 @@ from bnbench.training.job import CellReport
 
 SWEEP = "BNBENCH_SWEEP"
 SCRATCH = "BNBENCH_SCRATCH"
+TRACEBACKS = "BNBENCH_TRACEBACKS"
+HYDRA_FULL_ERROR = "HYDRA_FULL_ERROR"
 
 
 class SweepEnd(Callback):
@@ -44,6 +46,15 @@ def begin_sweep() -> None:
     stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ")
     os.environ[SWEEP] = f"{stamp}-{secrets.token_hex(3)}"
     os.environ[SCRATCH] = tempfile.mkdtemp(prefix="bnbench-")
+    # Hydra's own variable, which from here on makes it raise every error rather than print it and exit: train.py says
+    # what was wrong, with the traceback only if the user has set the variable
+    os.environ[TRACEBACKS] = "1" if os.environ.get(HYDRA_FULL_ERROR) == "1" else ""
+    os.environ[HYDRA_FULL_ERROR] = "1"
+
+
+def end_sweep() -> None:
+    """Remove the folder Hydra had for its own files."""
+    shutil.rmtree(os.environ[SCRATCH], ignore_errors=True)
 
 
 def note_job(
@@ -80,7 +91,6 @@ UNWRITTEN: list[dict[str, Any]] = []
 
 def conclude_sweep() -> int:
     """Print the leaderboard of the sweep's cells and its failures; return the exit code."""
-    shutil.rmtree(os.environ[SCRATCH], ignore_errors=True)
     notes = _notes()
     folders = sorted({cell["folder"] for note in notes for cell in note["cells"] if Path(cell["folder"]).is_dir()})
     print_sweep(notes, score(load_records(*folders)) if folders else None)

@@ -1,7 +1,9 @@
 """`python -m bnbench.train`: configuration → data → norm and network × seeds → training → records → leaderboard."""
 
+import os
 import shlex
 import sys
+import traceback
 import warnings
 from collections.abc import Sequence
 from functools import partial
@@ -12,9 +14,9 @@ from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, OmegaConf
 
 from bnbench.config import Config, read_config
+from bnbench.config_errors import explain
 from bnbench.datasets import Task
-from bnbench.errors import UserError
-from bnbench.sweep import begin_sweep, command_of, conclude_sweep, note_job, summarise_record
+from bnbench.sweep import TRACEBACKS, begin_sweep, command_of, conclude_sweep, end_sweep, note_job, summarise_record
 from bnbench.training.job import JobObserver, Part, run_job
 from bnbench.training.mirror import Mirror, check_logger
 from bnbench.training.progress import Progress
@@ -39,10 +41,12 @@ def job(composed: DictConfig) -> None:
             command=command_of(overrides),
             observe=partial(observers, config, experiment or ""),
         )
-    except UserError as error:
-        note(refusal=str(error))
+    except Exception as error:  # of this job alone: the sweep goes on
+        note(refusal=said_of(error))
     else:
         note(cells=cells)
+        if os.environ.get(TRACEBACKS):
+            sys.stderr.writelines(cell.traceback for cell in cells if cell.traceback)
 
 
 def observers(config: Config, experiment: str, parts: Sequence[Part], task: Task) -> list[JobObserver]:
@@ -56,6 +60,13 @@ def observers(config: Config, experiment: str, parts: Sequence[Part], task: Task
         for part in parts
     ]
     return [progress, *mirrors]
+
+
+def said_of(error: Exception) -> str:
+    """Return one message for an error; its traceback goes to stderr where HYDRA_FULL_ERROR=1 asks for it."""
+    if os.environ.get(TRACEBACKS):
+        traceback.print_exception(error)
+    return explain(error) or f"{type(error).__name__}: {error} (HYDRA_FULL_ERROR=1 shows where)"
 
 
 def multirun_first(arguments: Sequence[str]) -> list[str]:
@@ -72,15 +83,22 @@ def main() -> None:
     """Run Hydra over the command line, then print the leaderboard of its cells; exits 1 if anything failed."""
     # what the libraries below deprecate among themselves is nothing a user can mend
     warnings.filterwarnings("ignore", module="lightning")
+    warnings.formatwarning = lambda message, *_, **__: f"warning: {message}\n"
     sys.argv[1:] = multirun_first(sys.argv[1:])
     begin_sweep()
     try:
         job()
+        code = conclude_sweep()
     except KeyboardInterrupt:
         again = shlex.join(["python", "-m", "bnbench.train", *sys.argv[1:]])
         sys.stderr.write(f"\nInterrupted. Finished cells are kept; the same command goes on from here:\n  {again}\n")
-        sys.exit(1)
-    sys.exit(conclude_sweep())
+        code = 1
+    except Exception as error:  # the configuration could not be composed, or the board not be made
+        sys.stderr.write(f"{said_of(error)}\n")
+        code = 1
+    finally:
+        end_sweep()
+    sys.exit(code)
 
 
 if __name__ == "__main__":

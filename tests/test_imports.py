@@ -14,7 +14,7 @@ PACKAGE = Path(__file__).parent.parent / "bnbench"
 # From the bottom up; a module may import from its own layer and from those below. The package (`bnbench/__init__.py`)
 # is the top: it offers what users call.
 LAYERS = (
-    ("errors", "registry", "seeding", "config", "class_path", "functional", "introduction_defaults"),
+    ("errors", "registry", "seeding", "config", "config_errors", "class_path", "functional", "introduction_defaults"),
     ("norms", "datasets", "models", "records"),
     ("training", "scoring"),
     ("reports",),
@@ -43,6 +43,7 @@ HEAVY = {
 }
 # Imports inside a function: (module, imported): why. Only optional extras that are costly to import.
 INSIDE_FUNCTIONS: dict[tuple[str, str], str] = {
+    ("bnbench.training.weights_and_biases", "wandb"): "a second of start-up, and training works where it is missing",
     ("bnbench", "bnbench"): "the package's face is lazy, or `import bnbench.records` would load torch",
 }
 

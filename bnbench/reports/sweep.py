@@ -50,6 +50,8 @@ def print_sweep(notes: Sequence[Note], board: Board | None) -> None:
     if cells and not any(cell["trained"] or cell["error"] for cell in cells):
         console.print("Nothing to train: every seed asked for is already recorded or trains elsewhere.")
     failures = [(note, reason) for note in notes for reason in _failures(note)]
+    if len(notes) == 1 and notes[0]["refusal"]:
+        return  # the only thing on the screen already
     if failures:
         console.print(Text(f"\n{len(failures)} failed:", style="red"))
     for note, reason in failures:
@@ -58,4 +60,8 @@ def print_sweep(notes: Sequence[Note], board: Board | None) -> None:
 
 def _failures(note: Note) -> list[str]:
     refused = [note["refusal"]] if note["refusal"] else []
-    return refused + [f"{cell['name']}: {cell['error']}" for cell in note["cells"] if cell["error"]]
+    return refused + [
+        f"{cell['name']}: {cell['error']}\n    traceback: {cell['record_of_error']}"
+        for cell in note["cells"]
+        if cell["error"]
+    ]

@@ -43,6 +43,8 @@ class CellReport:
     elsewhere: str | None = None
     train_seconds: float = 0.0
     error: str | None = None
+    traceback: str | None = None
+    record_of_error: str | None = None
 
 
 class JobObserver(Observer, Protocol):
@@ -60,6 +62,8 @@ class Part:
     seeds: tuple[int, ...]
     members: range
 
+
+ALL = 2**31
 
 Observe = Callable[[Sequence[Part], Task], Sequence[JobObserver]]
 
@@ -123,7 +127,14 @@ def _train(
     if not cells:
         return
     limit = replicas_that_fit(setting.config, setting.task, network_of(setting.config, setting.task, setting.norm))
-    stacked = may_stack(setting.config, setting.task, setting.norm)
+    try:
+        stacked = may_stack(setting.config, setting.task, setting.norm)
+    except UserError as error:
+        if not isinstance(error.__cause__, Exception):
+            raise
+        # the network was built and fails as it runs: evidence worth a record, as if it had failed later
+        _record_failure(next(chunks(cells, missing, limit=ALL)), reports, setting, error.__cause__)
+        return
     for parts in chunks(cells, missing, limit=limit):
         try:
             _train_chunk(parts, reports, setting, stacked=stacked)
@@ -196,6 +207,7 @@ def _record_failure(parts: list[Part], reports: dict[str, CellReport], setting: 
         if set(part.seeds) <= set(report.trained):
             continue
         report.error = text
+        report.traceback = "".join(traceback.format_exception(error))
         record = describe(part.cell, setting.task, experiments=setting.experiments, command=setting.command) | {
             "status": "failed",
             "seeds": [{"seed": seed, "status": "failed"} for seed in part.seeds],
@@ -204,10 +216,11 @@ def _record_failure(parts: list[Part], reports: dict[str, CellReport], setting: 
             "error": {
                 "type": type(error).__name__,
                 "message": str(error),
-                "traceback": "".join(traceback.format_exception(error)),
+                "traceback": report.traceback,
             },
         }
-        write_record(record_folder(part.cell.folder, part.seeds), record, None)
+        written = write_record(record_folder(part.cell.folder, part.seeds), record, None)
+        report.record_of_error = str(written.path / "run.json")
 
 
 def _name(cell: Cell, several_rates: bool) -> str:
