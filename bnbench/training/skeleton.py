@@ -2,6 +2,7 @@
 
 import copy
 from collections.abc import Sequence
+from typing import Any
 
 from torch import Tensor, nn
 
@@ -23,8 +24,7 @@ class Skeleton:
         self._placeholders = placeholders
         self._places = [
             (held, key, order[id(value)])
-            for module in self._network.modules()
-            for held in (module._parameters, module._buffers)
+            for held in _dictionaries(self._network)
             for key, value in held.items()
             if value is not None
         ]
@@ -51,6 +51,10 @@ class Skeleton:
         # straight into the dictionaries of the modules: to assign an attribute goes through checks, every step
         for held, key, position in self._places:
             held[key] = values[position]
+
+
+def _dictionaries(network: nn.Module) -> list[dict[str, Any]]:
+    return [held for module in network.modules() for held in (module._parameters, module._buffers)]
 
 
 def _without_data(network: nn.Module) -> nn.Module:

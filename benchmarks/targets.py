@@ -1,0 +1,79 @@
+"""`python -m benchmarks.targets DATASET`: the target ladder of a data set, measured as its provenance says.
+
+The reference pool is `none` and `batch` on the data set's default recipe, each at the learning rate that is best on the
+tuning seeds; the ladder is trivial + 50, 80 and 95 % of the gap to the better median best over the target seeds.
+"""
+
+import argparse
+import statistics
+from dataclasses import replace
+from typing import Any
+
+from hydra import compose, initialize_config_dir
+
+from bnbench.config import Config, learning_rates, read_config
+from bnbench.datasets import load, target_ladder
+from bnbench.records import ENGINE_VERSION, load_records
+from bnbench.seeding import TARGET_SEEDS, TUNING_SEEDS
+from bnbench.train import CONF
+from bnbench.training.job import run_job
+
+POOL = ("none", "batch")
+LEARNING_RATES = (0.003, 0.01, 0.03, 0.1, 0.3, 1.0, 3.0)
+TUNING_RUNS, TARGET_RUNS = 5, 20
+
+
+def main() -> None:
+    """Train the pool and print the yaml of the ladder."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("dataset")
+    parser.add_argument("--runs-dir", default="runs")
+    parser.add_argument("overrides", nargs="*", help="of the recipe, e.g. budget.max_steps=5000")
+    arguments = parser.parse_intermixed_args()
+    with initialize_config_dir(str(CONF), version_base="1.3"):
+        overrides = [f"dataset={arguments.dataset}", f"runs_dir={arguments.runs_dir}", "logger=none"]
+        config = read_config(compose("config", [*overrides, *arguments.overrides]))
+    task = load(config.dataset)
+    medians = {norm: _median_best(config, norm) for norm in POOL}
+    better = max if task.direction == "max" else min
+    best_norm = better(medians, key=lambda norm: medians[norm][0])
+    best, rate = medians[best_norm]
+    budget = config.budget
+    provenance = (
+        f"trivial {task.trivial:.4g} + 50/80/95 % of the gap to {best:.4g}, the median best {task.metric_name} of "
+        f"{TARGET_RUNS} runs of '{best_norm}' at its best learning rate {rate:g} ({budget.max_steps} steps of "
+        f"{budget.batch_size}, {config.optimizer.name}, relu 100-100-100), the better of tuned none and batch, on the "
+        f"reserved target seeds; engine version {ENGINE_VERSION}; python -m benchmarks.targets {arguments.dataset}"
+    )
+    ladder = target_ladder(trivial=task.trivial, best=best, direction=task.direction, provenance=provenance)
+    print("targets:")
+    for level, value in ladder.items():
+        print(f"  {level}: {value}")
+
+
+def _median_best(config: Config, norm: str) -> tuple[float, float]:
+    """Return the median best of a norm on the target seeds, and the learning rate chosen on the tuning seeds."""
+    tuning = [TUNING_SEEDS + run for run in range(TUNING_RUNS)]
+    grid = replace(config, norm={"name": norm}, seeds=tuning)
+    grid = replace(grid, optimizer=replace(config.optimizer, lr=list(LEARNING_RATES)))
+    by_rate = dict(
+        zip(learning_rates(grid), (_median(grid, cell.folder, tuning) for cell in run_job(grid)), strict=True)
+    )
+    better = max if config.dataset.direction == "max" else min
+    rate = better(by_rate, key=lambda each: by_rate[each])
+    seeds = [TARGET_SEEDS + run for run in range(TARGET_RUNS)]
+    final = replace(config, norm={"name": norm}, seeds=seeds, optimizer=replace(config.optimizer, lr=rate))
+    (cell,) = run_job(final)
+    median = _median(final, cell.folder, seeds)
+    print(f"{norm}: {by_rate} -> lr {rate:g}, median best {median:.4f}")
+    return median, rate
+
+
+def _median(config: Config, folder: str, seeds: list[int]) -> float:
+    key = f"best_val_{config.dataset.metric}"
+    results: list[dict[str, Any]] = [seed for record in load_records(folder).records for seed in record.seeds]
+    return statistics.median(seed["final"][key] for seed in results if seed["seed"] in seeds)
+
+
+if __name__ == "__main__":
+    main()
