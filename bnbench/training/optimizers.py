@@ -35,11 +35,11 @@ class _Pack:
     def __init__(self, stacks: Sequence[nn.Parameter]) -> None:
         self.stacks = stacks
         self.whole = len(stacks) == 1 and stacks[0][0].numel() % self.LINE == 0
-        self._lay_out(torch.cat([stack.detach().flatten(1) for stack in stacks], dim=1))
+        self._lay_out(torch.cat([_rows(stack.detach()) for stack in stacks], dim=1))
 
     def _lay_out(self, values: Tensor) -> None:
         if self.whole:
-            self.values = self.stacks[0].detach().flatten(1)
+            self.values = _rows(self.stacks[0].detach())
             return
         self._padding = values.new_zeros(len(values), -values.shape[1] % self.LINE)
         self.values = torch.cat([values, self._padding], dim=1)
@@ -52,12 +52,12 @@ class _Pack:
     def gradient(self) -> Tensor:
         """Return the gradients of the stacks in the layout of the values, without a copy where there is one stack."""
         gradients = [torch.zeros_like(stack) if stack.grad is None else stack.grad for stack in self.stacks]
-        flat = [gradient.flatten(1) for gradient in gradients]
+        flat = [_rows(gradient) for gradient in gradients]
         return flat[0] if self.whole else torch.cat([*flat, self._padding], dim=1)
 
     def follow(self) -> None:
         """Take over the values of the stacks after replicas have left them."""
-        self._lay_out(torch.cat([stack.detach().flatten(1) for stack in self.stacks], dim=1))
+        self._lay_out(torch.cat([_rows(stack.detach()) for stack in self.stacks], dim=1))
 
 
 class StackedOptimizer:
@@ -130,6 +130,11 @@ def _packs(stacks: Sequence[nn.Parameter]) -> list[_Pack]:
     return [*(_Pack([stack]) for stack in whole), *([_Pack(rest)] if rest else [])]
 
 
+def _rows(stack: Tensor) -> Tensor:
+    """Return a stack as (replicas, numbers): a single number per replica is one column."""
+    return stack.reshape(len(stack), -1)
+
+
 def _runs(learning_rates: Sequence[float]) -> list[tuple[float, slice]]:
     """Return each run of equal learning rates with the slice of replicas it covers."""
     parts, start = [], 0
@@ -158,7 +163,7 @@ def clip_gradients(stacks: Sequence[nn.Parameter], maximum_norm: float) -> None:
     """
     gradients = [stack.grad for stack in stacks if stack.grad is not None]
     # one after another: the sum of a stacked tensor adds in an order that depends on the number of replicas
-    squares = sum(gradient.flatten(1).square().sum(1) for gradient in gradients)
+    squares = sum(_rows(gradient).square().sum(1) for gradient in gradients)
     factors = (maximum_norm / (torch.as_tensor(squares).sqrt() + 1e-6)).clamp(max=1.0)
     for gradient in gradients:
         gradient.mul_(factors.view(-1, *[1] * (gradient.dim() - 1)))

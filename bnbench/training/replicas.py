@@ -79,7 +79,7 @@ class Replicas(nn.Module):
         """Return, per replica, whether every parameter is finite: (R,) bool."""
         alive = torch.ones(self.count, dtype=torch.bool, device=self.parameters_stacked[0].device)
         for stack in self.parameters_stacked:
-            alive &= torch.isfinite(stack).flatten(1).all(1)
+            alive &= torch.isfinite(stack).reshape(len(stack), -1).all(1)
         return alive
 
     @torch.no_grad()
