@@ -1,0 +1,76 @@
+"""Every replica sees permutation after permutation, cut into batches of exactly B rows, whatever the norm."""
+
+from collections.abc import Callable
+from itertools import islice
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor
+
+from bnbench.errors import UserError
+from bnbench.norms import NORMS
+from bnbench.training import module as module_file
+from bnbench.training.data_order import DataOrder
+
+
+def first_batches(seeds: list[int], count: int, *, num_rows: int, batch_size: int) -> list[Tensor]:
+    return list(islice(DataOrder(seeds, num_rows=num_rows, batch_size=batch_size), count))
+
+
+@pytest.mark.parametrize(("num_rows", "batch_size"), [(10, 3), (10, 5), (10, 10), (7, 6), (5, 1), (9, 8)])
+def test_concatenated_batches_are_permutation_after_permutation(num_rows: int, batch_size: int) -> None:
+    batches = first_batches([0, 5], 4 * num_rows, num_rows=num_rows, batch_size=batch_size)
+    assert all(batch.shape == (2, batch_size) for batch in batches)
+    epochs = torch.cat(batches, dim=1).view(2, -1, num_rows)
+    assert torch.equal(epochs.sort(-1).values, torch.arange(num_rows).expand_as(epochs))
+
+
+def test_epochs_differ_from_each_other_and_between_seeds() -> None:
+    epochs = torch.cat(first_batches([0, 1], 6, num_rows=20, batch_size=10), dim=1).view(2, 3, 20)
+    distinct = {tuple(epoch.tolist()) for epoch in epochs.flatten(0, 1)}
+    assert len(distinct) == 6
+
+
+def test_order_of_a_seed_does_not_depend_on_its_company() -> None:
+    alone = torch.stack(first_batches([4], 9, num_rows=11, batch_size=4))
+    among = torch.stack(first_batches([0, 9, 4], 9, num_rows=11, batch_size=4))
+    assert torch.equal(alone[:, 0], among[:, 2])
+
+
+def test_those_kept_go_on_where_they_were() -> None:
+    whole, part = (DataOrder([0, 1, 2], num_rows=11, batch_size=4) for _ in range(2))
+    for _ in range(4):
+        whole.next_batch()
+        part.next_batch()
+    part.keep(torch.tensor([0, 2]))
+    for _ in range(7):
+        assert torch.equal(whole.next_batch()[[0, 2]], part.next_batch())
+
+
+@pytest.mark.parametrize("batch_size", [0, 11])
+def test_batch_that_the_rows_cannot_fill_is_refused(batch_size: int) -> None:
+    with pytest.raises(UserError, match=rf"batch_size={batch_size}: expected between 1 and the 10 rows"):
+        DataOrder([0], num_rows=10, batch_size=batch_size)
+
+
+def test_every_norm_trains_on_the_same_rows_from_the_same_weights(
+    train: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What the training step receives, not only what the order promises."""
+    seen: list[Tensor] = []
+    training_step = module_file.ReplicaTraining.training_step
+
+    def watched(self: Any, rows: Tensor, batch_idx: int) -> Tensor:
+        seen.append(rows.clone())
+        return training_step(self, rows, batch_idx)
+
+    monkeypatch.setattr(module_file.ReplicaTraining, "training_step", watched)
+    received = {}
+    for norm in NORMS.names():
+        seen.clear()
+        train([0, 1], norm=norm, change=lambda replicas, step: None)
+        received[norm] = torch.stack(seen).numpy()
+    for norm, rows in received.items():
+        np.testing.assert_array_equal(rows, received["none"], err_msg=norm)
