@@ -144,7 +144,7 @@ def _trainer(config: Config, evaluator: Evaluator) -> lightning.Trainer:
             num_sanity_val_steps=0,
             use_distributed_sampler=False,
         )
-    except (lightning.fabric.utilities.exceptions.MisconfigurationException, ValueError) as error:
+    except (lightning.fabric.utilities.exceptions.MisconfigurationException, ValueError, ImportError) as error:
         raise UserError(f"trainer.accelerator={accelerator!r} cannot be used here: {error}") from error
 
 
