@@ -52,6 +52,8 @@ def print_sweep(notes: Sequence[Note], board: Board | None) -> None:
     failures = [(note, reason) for note in notes for reason in _failures(note)]
     if len(notes) == 1 and notes[0]["refusal"]:
         return  # the only thing on the screen already
+    if len(notes) < 2:
+        return  # of a single job the reader has just seen what failed, and typed the command
     if failures:
         console.print(Text(f"\n{len(failures)} failed:", style="red"))
     for note, reason in failures:
