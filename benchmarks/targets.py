@@ -39,11 +39,12 @@ def main() -> None:
     best_norm = better(medians, key=lambda norm: medians[norm][0])
     best, rate = medians[best_norm]
     budget = config.budget
+    command = " ".join([arguments.dataset, *arguments.overrides])
     provenance = (
         f"trivial {task.trivial:.4g} + 50/80/95 % of the gap to {best:.4g}, the median best {task.metric_name} of "
         f"{TARGET_RUNS} runs of '{best_norm}' at its best learning rate {rate:g} ({budget.max_steps} steps of "
         f"{budget.batch_size}, {config.optimizer.name}, relu 100-100-100), the better of tuned none and batch, on the "
-        f"reserved target seeds; engine version {ENGINE_VERSION}; python -m benchmarks.targets {arguments.dataset}"
+        f"reserved target seeds; engine version {ENGINE_VERSION}; python -m benchmarks.targets {command}"
     )
     ladder = target_ladder(trivial=task.trivial, best=best, direction=task.direction, provenance=provenance)
     print("targets:")
