@@ -17,13 +17,13 @@ from bnbench.records import ENGINE_VERSION
 GOLDEN = Path(__file__).parent / "golden"
 COLUMNS = ("seed", "step", "train_loss", "val_loss", "val_metric", "learning_rate")
 OPTIONS: dict[str, Any] = {
-    "model__hidden": [20, 12],
+    "model__hidden": [36, 28],
     "model__activation": "sigmoid",
     "model__dropout": 0.1,
     "optimizer__name": "momentum",
-    "optimizer__lr": 0.2,
+    "optimizer__lr": 0.1,
     "optimizer__weight_decay": 0.01,
-    "budget__max_steps": 40,
+    "budget__max_steps": 24,
     "budget__eval_every_steps": 8,
     "trainer__precision": "64",
 }
