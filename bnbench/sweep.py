@@ -80,10 +80,10 @@ def note_job(
         partial.write_text(json.dumps(note))
         partial.replace(folder / f"{number}.json")
     except OSError as error:
-        # the records are what counts; without the note the end of the sweep cannot list this job
-        sys.stderr.write(f"the sweep's notes cannot be written: {error}\n")
-        if refusal is not None or any(cell.error for cell in cells):
-            UNWRITTEN.append(note)
+        # the records are what counts; a process that ends the sweep itself knows of this job all the same
+        UNWRITTEN.append(note)
+        if refusal is None:
+            sys.stderr.write(f"the sweep's notes cannot be written: {error}\n")
 
 
 UNWRITTEN: list[dict[str, Any]] = []

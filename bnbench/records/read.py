@@ -119,5 +119,9 @@ def _folders(path: Path) -> list[Path]:
             return [path / name for name in sorted(entry.name for entry in entries if entry.is_dir())]
     except FileNotFoundError:
         return []
+    except NotADirectoryError as error:
+        raise UserError(
+            f"{path} cannot be read: a file lies where a folder is needed; move it or set runs_dir to another folder"
+        ) from error
     except OSError as error:
         raise UserError(f"{path} cannot be read ({error.strerror})") from error
