@@ -1,0 +1,157 @@
+"""Choosing a norm by name or class path, what it is called on a board, and what is refused."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from torch import nn
+
+from bnbench.errors import UserError
+from bnbench.norms import NORMS, choose_norm
+from bnbench.norms.registration import norm as register
+
+
+@pytest.mark.parametrize("name", NORMS.names())
+def test_norm_at_its_defaults_is_called_by_its_name(name: str) -> None:
+    assert choose_norm({"name": name}).entry == name
+
+
+@pytest.mark.parametrize(
+    ("config", "entry"),
+    [
+        ({"name": "group", "num_groups": 8}, "group(num_groups=8)"),
+        ({"name": "group", "num_groups": 4}, "group"),
+        ({"name": "layer", "eps": 0.001, "affine": False}, "layer(affine=false, eps=0.001)"),
+        ({"name": "custom", "class_path": "torch.nn:LayerNorm", "eps": 0.1}, "torch.nn:LayerNorm(eps=0.1)"),
+        ({"name": "custom", "class_path": "torch.nn:LayerNorm"}, "torch.nn:LayerNorm"),
+    ],
+)
+def test_entry_names_the_options_that_differ(config: dict[str, Any], entry: str) -> None:
+    assert choose_norm(config).entry == entry
+
+
+@pytest.mark.parametrize(
+    ("config", "message"),
+    [
+        ({"name": "bacth"}, r"unknown norm 'bacth'; did you mean 'batch'\? Choose from: batch, group, "),
+        ({"name": "qqq"}, r"unknown norm 'qqq'; Choose from: batch, group, "),
+        ({"name": "group", "num_group": 2}, r"norm 'group' takes no option 'num_group'; did you mean 'num_groups'\?"),
+        ({"name": "none", "eps": 1}, r"norm 'none' takes no option 'eps'"),
+        ({"name": "batch", "class_path": "a:b"}, r"norm 'batch' takes no option 'class_path'"),
+        ({"name": "custom"}, r"norm=custom needs norm.class_path=package.module:Name"),
+        ({"name": "custom", "class_path": "torch.nn.LayerNorm"}, r"not of the form package.module:Name"),
+        (
+            {"name": "custom", "class_path": "no_such.place:X"},
+            r"module 'no_such.place' does not import: ModuleNotFound",
+        ),
+        ({"name": "custom", "class_path": "torch.nn:LayerNrom"}, r"has no 'LayerNrom'; did you mean 'LayerNorm'\?"),
+        ({"name": "custom", "class_path": "math:pi"}, r"'pi' is a float, expected a class or a function"),
+        ({"name": "custom", "class_path": "torch.nn:LayerNorm", "kind": "weights"}, r"norm.kind='weights'"),
+        (
+            {"name": "custom", "class_path": "torch.nn:LayerNorm", "esp": 1},
+            r"takes no option 'esp'; did you mean 'eps'\?",
+        ),
+    ],
+)
+def test_what_cannot_be_chosen_is_named(config: dict[str, Any], message: str) -> None:
+    with pytest.raises(UserError, match=message):
+        choose_norm(config)
+
+
+@pytest.mark.parametrize(
+    ("config", "num_features", "message"),
+    [
+        ({"name": "group", "num_groups": 5}, 12, r"num_groups=5 does not divide 12 features; nearest that do: .*4.*6"),
+        ({"name": "group", "num_groups": 0}, 12, r"num_groups=0 does not divide"),
+        ({"name": "group", "num_groups": -3}, 12, r"num_groups=-3 does not divide"),
+        (
+            {"name": "group"},
+            13,
+            r"num_groups=4 does not divide 13 features; nearest that do: 1, 13 \(set norm.num_groups",
+        ),
+        ({"name": "instance", "num_channels": 5}, 12, r"num_channels=5 does not divide 12 features"),
+        ({"name": "instance", "num_channels": 12}, 12, r"num_channels=12 leaves one value per channel .* at most 6"),
+        (
+            {"name": "custom", "class_path": "math:sqrt"},
+            12,
+            r"norm 'math:sqrt' returned a float, expected a torch.nn.Mod",
+        ),
+        (
+            {"name": "custom", "class_path": "torch.nn:GroupNorm"},
+            12,
+            r"norm 'torch.nn:GroupNorm' cannot be built for 12: ",
+        ),
+    ],
+)
+def test_layer_that_cannot_be_built_is_named(config: dict[str, Any], num_features: int, message: str) -> None:
+    with pytest.raises(UserError, match=message):
+        choose_norm(config).maker(0)(num_features)(torch.zeros(3, num_features))
+
+
+@pytest.mark.parametrize("parts", [1, 2, 3, 4, 6, 12])
+def test_every_divisor_makes_groups(parts: int) -> None:
+    layer = choose_norm({"name": "group", "num_groups": parts}).maker(0)(12)
+    assert torch.isfinite(layer(torch.randn(3, 12, generator=torch.Generator().manual_seed(0)))).all()
+
+
+def test_class_and_function_from_a_file_are_norms(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "norms_of_a_file.py").write_text(
+        "from torch import nn\n"
+        "class Mine(nn.Module):\n"
+        "    def __init__(self, num_features, *, scale=2.0):\n"
+        "        super().__init__()\n"
+        "        self.scale = scale\n"
+        "    def forward(self, inputs):\n"
+        "        return inputs * self.scale\n"
+        "def mine(num_features, **options):\n"
+        "    return Mine(num_features, **options)\n"
+    )
+    monkeypatch.syspath_prepend(tmp_path)
+    for name in ("Mine", "mine"):
+        chosen = choose_norm({"name": "custom", "class_path": f"norms_of_a_file:{name}", "scale": 3.0})
+        assert chosen.maker(0)(4)(torch.ones(1, 4)).tolist() == [[3.0] * 4]
+        assert chosen.entry == f"norms_of_a_file:{name}(scale=3.0)"
+
+
+def test_version_of_a_stranger_follows_its_source(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(tmp_path)
+    versions = []
+    for number in (1, 2):
+        source = f"from torch import nn\nclass Norm{number}(nn.Identity):\n    pass\n"
+        (tmp_path / f"version_{number}.py").write_text(source)
+        chosen = choose_norm({"name": "custom", "class_path": f"version_{number}:Norm{number}"})
+        versions.append(chosen.norm.version)
+    assert versions[0] != versions[1]
+    assert "torch=" in str(choose_norm({"name": "custom", "class_path": "torch.nn:LayerNorm"}).norm.version)
+
+
+def test_name_that_is_taken_is_refused() -> None:
+    with pytest.raises(ValueError, match="norm 'batch' is registered twice"):
+        register("batch")(nn.BatchNorm1d)
+
+
+def test_norm_that_draws_at_construction_has_a_stream_of_its_own(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "drawing_norm.py").write_text(
+        "import torch\nfrom torch import nn\n"
+        "class Drawing(nn.Module):\n"
+        "    def __init__(self, num_features):\n"
+        "        super().__init__()\n"
+        "        self.gain = nn.Parameter(torch.randn(num_features))\n"
+        "    def forward(self, inputs):\n"
+        "        return inputs * self.gain\n"
+    )
+    monkeypatch.syspath_prepend(tmp_path)
+    chosen = choose_norm({"name": "custom", "class_path": "drawing_norm:Drawing"})
+    before = torch.get_rng_state()
+    gains: dict[tuple[int, int], Any] = {}
+    for seed in (0, 1):
+        make: Callable[[int], nn.Module] = chosen.maker(seed)
+        for place in (0, 1):
+            gains[seed, place] = make(5).get_parameter("gain").detach()
+    assert torch.equal(before, torch.get_rng_state())
+    assert len({tuple(gain.tolist()) for gain in gains.values()}) == 4
+    assert torch.equal(chosen.maker(1)(5).get_parameter("gain"), gains[1, 0])
