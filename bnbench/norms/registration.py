@@ -32,22 +32,27 @@ class Norm:
 
     def defaults(self) -> dict[str, Any]:
         """Return the options of the factory with their defaults, read from its signature."""
-        options = list(inspect.signature(self.factory).parameters.values())[1:]
         return {
             option.name: option.default
-            for option in options
+            for option in self._parameters()
             if option.kind in (option.KEYWORD_ONLY, option.POSITIONAL_OR_KEYWORD) and option.default is not option.empty
         }
 
     def check_options(self, options: dict[str, Any]) -> None:
         """Raise UserError for an option the norm does not take."""
-        parameters = list(inspect.signature(self.factory).parameters.values())[1:]
+        parameters = self._parameters()
         if any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters):
             return
         taken = [parameter.name for parameter in parameters]
         for option in options:
             if option not in taken:
                 raise UserError(f"norm '{self.name}' takes no option '{option}'; {nearest(option, taken)}")
+
+    def _parameters(self) -> list[inspect.Parameter]:
+        try:
+            return list(inspect.signature(self.factory).parameters.values())[1:]
+        except ValueError as error:
+            raise UserError(f"norm '{self.name}' has no signature to read its options from: {error}") from error
 
 
 NORMS: Registry[Norm] = Registry("norm")

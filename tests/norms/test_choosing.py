@@ -48,6 +48,7 @@ def test_entry_names_the_options_that_differ(config: dict[str, Any], entry: str)
         ),
         ({"name": "custom", "class_path": "torch.nn:LayerNrom"}, r"has no 'LayerNrom'; did you mean 'LayerNorm'\?"),
         ({"name": "custom", "class_path": "math:pi"}, r"'pi' is a float, expected a class or a function"),
+        ({"name": "custom", "class_path": "builtins:dict"}, r"norm 'builtins:dict' has no signature"),
         ({"name": "custom", "class_path": "torch.nn:LayerNorm", "kind": "weights"}, r"norm.kind='weights'"),
         (
             {"name": "custom", "class_path": "torch.nn:LayerNorm", "esp": 1},
