@@ -1,0 +1,205 @@
+"""The user's own network: built by a factory, seeded, normed and made to stack; what is wrong with it is named."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from torch import nn
+
+from bnbench.errors import UserError
+from bnbench.models import model_version
+from bnbench.models.activations import StackableActivation
+from bnbench.models.layers import StackableDropout, StackableLinear
+from bnbench.norms import NORMS
+from bnbench.training.replicas import Replicas
+
+MODELS = '''
+import torch
+from torch import nn
+
+
+class Mine(nn.Module):
+    """A bottleneck with a shared Linear, dropout and a sigmoid gate."""
+
+    def __init__(self, num_inputs, num_outputs, make_norm, *, width=6):
+        super().__init__()
+        self.first = nn.Linear(num_inputs, width)
+        self.norm = make_norm(width)
+        self.shared = nn.Linear(width, width, bias=False)
+        self.gate = nn.Sequential(nn.Linear(width, width), nn.Sigmoid())
+        self.dropout = nn.Dropout(0.5)
+        self.last = nn.Linear(width, num_outputs)
+
+    def forward(self, inputs):
+        hidden = torch.relu(self.norm(self.first(inputs)))
+        hidden = self.shared(self.shared(hidden)) * self.gate(hidden)
+        return self.last(self.dropout(hidden))
+
+
+class Tied(nn.Module):
+    """Two Linears with one weight."""
+
+    def __init__(self, num_inputs, num_outputs, make_norm):
+        super().__init__()
+        self.first = nn.Linear(num_inputs, num_inputs)
+        self.second = nn.Linear(num_inputs, num_inputs)
+        self.second.weight = self.first.weight
+        self.norm = make_norm(num_inputs)
+        self.last = nn.Linear(num_inputs, num_outputs)
+
+    def forward(self, inputs):
+        return self.last(torch.tanh(self.norm(self.second(torch.tanh(self.first(inputs))))))
+
+
+class Convolution(nn.Module):
+    """No Linear anywhere."""
+
+    def __init__(self, num_inputs, num_outputs, make_norm):
+        super().__init__()
+        self.weight = nn.Parameter(torch.randn(num_outputs, num_inputs))
+        self.norm = make_norm(num_outputs)
+
+    def forward(self, inputs):
+        return self.norm(inputs @ self.weight.T)
+
+
+def function(num_inputs, num_outputs, make_norm):
+    return nn.Sequential(nn.Linear(num_inputs, 5), make_norm(5), nn.SiLU(), nn.Linear(5, num_outputs))
+
+
+def number(num_inputs, num_outputs, make_norm):
+    return 3
+
+
+def fails(num_inputs, num_outputs, make_norm):
+    raise RuntimeError("not today")
+'''
+
+GATED_NORM = '''
+from torch import nn
+
+
+class Gated(nn.Module):
+    """A norm with a Linear of its own, which starts at zero."""
+
+    def __init__(self, num_features):
+        super().__init__()
+        self.gate = nn.Linear(num_features, num_features)
+        nn.init.zeros_(self.gate.weight)
+        nn.init.ones_(self.gate.bias)
+
+    def forward(self, inputs):
+        return inputs * self.gate(inputs)
+'''
+
+
+@pytest.fixture(autouse=True, scope="module")
+def models(tmp_path_factory: pytest.TempPathFactory) -> Any:
+    folder: Path = tmp_path_factory.mktemp("models")
+    (folder / "own_models.py").write_text(MODELS, encoding="utf-8")
+    (folder / "gated_norm.py").write_text(GATED_NORM, encoding="utf-8")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.syspath_prepend(folder)
+        yield
+
+
+def custom(name: str, **changes: Any) -> dict[str, Any]:
+    return {"name": "custom", "class_path": f"own_models:{name}", "initialisation": None, **changes}
+
+
+X = torch.randn(9, 8, generator=torch.Generator().manual_seed(0))
+
+
+# a weight norm takes the weights of each Linear as its own: nothing stays tied
+PAIRS = [
+    (norm, name)
+    for norm in NORMS.names()
+    for name in ("Mine", "Tied", "function")
+    if (norm, name) != ("weight", "Tied")
+]
+
+
+@pytest.mark.parametrize("initialisation", [None, "he"])
+@pytest.mark.parametrize(("norm", "name"), PAIRS)
+def test_any_norm_in_any_network_stacks_like_single_ones(
+    network: Callable[..., nn.Module], norm: str, name: str, initialisation: str | None
+) -> None:
+    config = {"name": norm}
+    if name == "function":
+        config |= {"group": {"num_groups": 1}, "instance": {"num_channels": 1}}.get(norm, {})
+    if name == "Mine" and norm == "group":
+        config |= {"num_groups": 3}
+    changes = custom(name, initialisation=initialisation)
+    seeds = (0, 4)
+    stack = Replicas([network(config, seed=seed, **changes) for seed in seeds])
+    outputs = stack(torch.stack([X, X]))
+    for place, seed in enumerate(seeds):
+        torch.testing.assert_close(outputs[place], network(config, seed=seed, **changes)(X), rtol=1e-4, atol=1e-5)
+    assert not torch.equal(outputs[0], outputs[1])
+
+
+def test_parts_that_do_not_stack_are_replaced_wherever_they_stand(network: Callable[..., nn.Module]) -> None:
+    made = network(**custom("Mine"))
+    assert type(made.get_submodule("shared")) is StackableLinear
+    assert type(made.get_submodule("gate.0")) is StackableLinear
+    assert type(made.get_submodule("gate.1")) is StackableActivation
+    assert type(made.get_submodule("dropout")) is StackableDropout
+
+
+def test_weight_norm_takes_the_place_of_every_linear_but_the_last(network: Callable[..., nn.Module]) -> None:
+    made = network("weight", **custom("Mine"))
+    replaced = [place for place, module in made.named_modules() if hasattr(module, "direction")]
+    assert replaced == ["first", "shared", "gate.0"]
+    assert made.get_submodule("shared").bias is None
+    torch.testing.assert_close(made.eval()(X), network("none", **custom("Mine")).eval()(X), rtol=1e-4, atol=1e-5)
+
+
+def test_options_reach_the_factory(network: Callable[..., nn.Module]) -> None:
+    assert network(**custom("Mine", options={"width": 10})).get_submodule("first").out_features == 10
+
+
+def test_weights_are_the_factorys_own_on_the_seeds_stream(network: Callable[..., nn.Module]) -> None:
+    """Two seeds differ, the same seed does not, and a norm that is built in between shifts nothing."""
+    one, again, other, normed = (
+        network(norm, seed=seed, **custom("Mine")).get_submodule("last").weight
+        for norm, seed in (("none", 0), ("none", 0), ("none", 1), ("batch", 0))
+    )
+    assert torch.equal(one, again)
+    assert torch.equal(one, normed)
+    assert not torch.equal(one, other)
+
+
+@pytest.mark.parametrize("name", ["mlp", "custom"])
+def test_linear_inside_a_norm_starts_as_the_norm_says(network: Callable[..., nn.Module], name: str) -> None:
+    changes = custom("Mine", initialisation="he") if name == "custom" else {"hidden": [6]}
+    made = network({"name": "custom", "class_path": "gated_norm:Gated"}, **changes)
+    gate = made.get_submodule("norm.gate" if name == "custom" else "hidden.0.norm.gate")
+    assert not gate.weight.any()
+    assert (gate.bias == 1).all()
+
+
+@pytest.mark.parametrize(
+    ("name", "norm", "options", "message"),
+    [
+        ("number", "none", {}, r"model.class_path=own_models:number returned a int, expected a torch.nn.Module"),
+        ("fails", "none", {}, r"called with \(8, 3, make_norm\) raised RuntimeError: not today"),
+        ("Mine", "none", {"depth": 3}, r"raised TypeError: .*depth"),
+        ("Convolution", "weight", {}, r"norm 'weight' replaces torch.nn.Linear layers, and the model has none"),
+        ("Mine", "group", {}, r"num_groups=4 does not divide 6 features"),
+        ("missing", "none", {}, r"module 'own_models' has no 'missing'"),
+    ],
+)
+def test_what_is_wrong_with_a_network_is_named(
+    network: Callable[..., nn.Module], name: str, norm: str, options: dict[str, Any], message: str
+) -> None:
+    with pytest.raises(UserError, match=message):
+        network(norm, **custom(name, options=options))
+
+
+def test_version_of_a_custom_model_is_that_of_its_source(keys: Callable[..., dict[str, Any]]) -> None:
+    assert model_version(keys()) is None
+    version = model_version(keys(**custom("Mine")))
+    assert version is not None
+    assert len(version) == 12

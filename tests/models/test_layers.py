@@ -1,0 +1,97 @@
+"""The Linear and the dropout that stack."""
+
+from itertools import product
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from bnbench.functional import linear
+from bnbench.models.layers import StackableDropout, StackableLinear
+from bnbench.seeding import key_random_streams
+
+
+def random(*shape: int, seed: int = 0, dtype: torch.dtype = torch.float64) -> Tensor:
+    return torch.randn(*shape, generator=torch.Generator().manual_seed(seed), dtype=dtype)
+
+
+@pytest.mark.parametrize("bias", [True, False])
+@pytest.mark.parametrize(
+    ("rows", "inputs", "outputs"), [(5, 4, 3), (5, 4, 1), (1, 4, 3), (1, 1, 1), (5, 1, 3), (2, 3, 2)]
+)
+def test_linear_is_torchs_alone_and_stacked(rows: int, inputs: int, outputs: int, bias: bool) -> None:
+    x, weight = random(4, rows, inputs), random(4, outputs, inputs, seed=1)
+    shift = random(4, outputs, seed=2) if bias else None
+    expected = torch.stack(
+        [nn.functional.linear(x[k], weight[k], None if shift is None else shift[k]) for k in range(4)]
+    )
+    alone = torch.stack([linear(x[k], weight[k], None if shift is None else shift[k]) for k in range(4)])
+    torch.testing.assert_close(alone, expected)
+    if shift is None:
+        stacked = torch.vmap(lambda x, weight: linear(x, weight, None))(x, weight)
+    else:
+        stacked = torch.vmap(linear)(x, weight, shift)
+    torch.testing.assert_close(stacked, expected)
+
+
+@pytest.mark.parametrize("outputs", [1, 3])
+def test_gradients_of_linear_are_those_of_finite_differences(outputs: int) -> None:
+    operands = [random(2, 5, 4), random(2, outputs, 4, seed=1), random(2, outputs, seed=2)]
+    operands = [operand.requires_grad_() for operand in operands]
+    assert torch.autograd.gradcheck(torch.vmap(linear), operands)
+    assert torch.autograd.gradcheck(linear, [operand[0].detach().requires_grad_() for operand in operands])
+
+
+SIZES = list(product((2, 7, 60), (1, 13, 100), (1, 3, 10, 36)))
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+@pytest.mark.parametrize(("rows", "inputs", "outputs"), SIZES)
+def test_bits_of_linear_do_not_depend_on_the_stack(rows: int, inputs: int, outputs: int, dtype: torch.dtype) -> None:
+    torch.set_num_threads(1)
+    operands = [random(9, rows, inputs, dtype=dtype), random(9, outputs, inputs, seed=1, dtype=dtype)]
+    operands.append(random(9, outputs, seed=2, dtype=dtype))
+
+    def results(part: slice) -> list[Tensor]:
+        leaves = [operand[part].clone().requires_grad_() for operand in operands]
+        values = torch.vmap(linear)(*leaves)
+        return [values.detach(), *torch.autograd.grad(values.sin().sum(), leaves)]
+
+    whole = results(slice(0, 9))
+    for part in (slice(0, 1), slice(8, 9), slice(2, 5), slice(1, 8)):
+        for one, other in zip(whole, results(part), strict=True):
+            assert torch.equal(one[part], other)
+
+
+@pytest.mark.parametrize("bias", [True, False])
+def test_stackable_linear_holds_the_very_parameters(bias: bool) -> None:
+    module = nn.Linear(4, 3, bias=bias)
+    layer = StackableLinear.taking_over(module)
+    assert layer.weight is module.weight
+    assert layer.bias is module.bias
+    assert list(layer.state_dict()) == list(module.state_dict())
+    torch.testing.assert_close(layer(torch.ones(2, 4)), module(torch.ones(2, 4)))
+
+
+@pytest.mark.parametrize("probability", [0.0, 0.1, 0.5, 0.9])
+def test_dropout_drops_at_its_rate_and_keeps_the_mean(probability: float) -> None:
+    layer = StackableDropout(probability)
+    key_random_streams(layer, 0)
+    count = 200_000
+    outputs = layer(torch.full((count,), 3.0))
+    kept = outputs != 0
+    spread = (probability * (1 - probability) / count) ** 0.5
+    assert abs(1 - kept.double().mean() - probability) <= 4 * spread
+    torch.testing.assert_close(outputs[kept], torch.full((int(kept.sum()),), 3.0 / (1 - probability)))
+
+
+def test_dropout_draws_anew_at_every_step_and_not_in_evaluation() -> None:
+    layer = StackableDropout(0.5)
+    key_random_streams(layer, 0)
+    x = torch.ones(100)
+    first, second = layer(x), layer(x)
+    assert not torch.equal(first, second)
+    layer.eval()
+    step = layer.random.step.clone()
+    assert torch.equal(layer(x), x)
+    assert torch.equal(layer.random.step, step)

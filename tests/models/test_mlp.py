@@ -1,0 +1,134 @@
+"""What the MLP is made of under each of its options."""
+
+from collections.abc import Callable
+from itertools import pairwise
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from bnbench.errors import UserError
+from bnbench.models import ACTIVATIONS, MLP, NORM_PLACEMENTS, check_model
+from bnbench.norms import NORMS
+
+
+class Marked(nn.Module):
+    """A norm that says where it stands: y = 2 x + 1."""
+
+    def __init__(self, num_features: int) -> None:
+        super().__init__()
+        self.num_features = num_features
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        return 2 * inputs + 1
+
+
+def by_hand(
+    network: MLP, x: Tensor, *, residual: bool, norm_first: bool, input_norm: bool, logits_norm: bool
+) -> Tensor:
+    hidden = 2 * x + 1 if input_norm else x
+    for block in network.hidden:
+        values = hidden @ block.linear.weight.T + block.linear.bias
+        values = torch.tanh(2 * values + 1) if norm_first else 2 * torch.tanh(values) + 1
+        hidden = hidden + values if residual and hidden.shape == values.shape else values
+    outputs = hidden @ network.output.weight.T + network.output.bias
+    return 2 * outputs + 1 if logits_norm else outputs
+
+
+@pytest.mark.parametrize("hidden", [[], [7], [8, 8, 5, 5]])
+@pytest.mark.parametrize("ends", [(False, False), (True, False), (False, True)])
+@pytest.mark.parametrize("residual", [False, True])
+@pytest.mark.parametrize("placement", NORM_PLACEMENTS)
+def test_network_is_what_its_options_say(
+    placement: str, residual: bool, ends: tuple[bool, bool], hidden: list[int]
+) -> None:
+    made: list[int] = []
+
+    def make_norm(num_features: int) -> nn.Module:
+        made.append(num_features)
+        return Marked(num_features)
+
+    network = MLP(
+        8,
+        3,
+        make_norm,
+        hidden=hidden,
+        activation="tanh",
+        norm_placement=placement,
+        residual=residual,
+        input_norm=ends[0],
+        logits_norm=ends[1],
+    )
+    assert made == [8] * ends[0] + hidden + [3] * ends[1]
+    x = torch.randn(6, 8, generator=torch.Generator().manual_seed(0))
+    expected = by_hand(
+        network,
+        x,
+        residual=residual,
+        norm_first=placement == "before_activation",
+        input_norm=ends[0],
+        logits_norm=ends[1],
+    )
+    torch.testing.assert_close(network(x), expected)
+
+
+@pytest.mark.parametrize("norm", NORMS.names())
+def test_linears_keep_their_biases_under_every_norm(network: Callable[..., nn.Module], norm: str) -> None:
+    widths = [8, 20, 20, 12, 3]
+    biases = [
+        value for name, value in network(norm).named_parameters() if name.endswith("bias") and ".norm." not in name
+    ]
+    assert sorted(len(bias) for bias in biases) == sorted(width for _, width in pairwise(widths))
+
+
+@pytest.mark.parametrize(("logits_norm", "replaced"), [(False, 3), (True, 4)])
+def test_weight_norm_replaces_every_linear_but_the_last_unless_the_logits_are_normed(
+    network: Callable[..., nn.Module], logits_norm: bool, replaced: int
+) -> None:
+    made = network("weight", logits_norm=logits_norm)
+    assert sum(hasattr(module, "direction") for module in made.modules()) == replaced
+    assert hasattr(made.get_submodule("output"), "direction") == logits_norm
+
+
+@pytest.mark.parametrize("name", ACTIVATIONS)
+def test_activation_is_torchs(network: Callable[..., nn.Module], name: str) -> None:
+    made = network(activation=name, hidden=[9], initialisation="he")
+    x = torch.randn(50, 8, generator=torch.Generator().manual_seed(0))
+    hidden = made.get_submodule("hidden.0.linear")(x)
+    expected = made.get_submodule("output")(ACTIVATIONS[name]()(hidden))
+    torch.testing.assert_close(made(x), expected)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"activation": "rleu"}, r"model.activation='rleu' is unknown; did you mean 'relu'\?"),
+        (
+            {"norm_placement": "before"},
+            r"model.norm_placement='before' is unknown; Choose from: after_activation, before_activation",
+        ),
+        ({"initialisation": "hee"}, r"model.initialisation='hee' is unknown; did you mean 'he'\?"),
+        ({"initialisation": None}, r"model.initialisation is missing; Choose from: gaussian, he"),
+        ({"dropout": 1.0}, r"model.dropout=1.0: expected a probability in \[0, 1\)"),
+        ({"dropout": -0.1}, r"model.dropout=-0.1"),
+        ({"dropout": float("nan")}, r"model.dropout=nan"),
+        ({"hidden": [10, 0]}, r"model.hidden=\[10, 0\]: expected widths of at least 1"),
+        ({"name": "custom"}, r"model=custom needs model.class_path=package.module:Name"),
+        (
+            {"name": "custom", "class_path": "nowhere:f"},
+            r"model.class_path=nowhere:f: module 'nowhere' does not import",
+        ),
+    ],
+)
+def test_model_that_cannot_be_built_is_refused(
+    keys: Callable[..., dict[str, Any]], changes: dict[str, Any], message: str
+) -> None:
+    with pytest.raises(UserError, match=message):
+        check_model(keys(**changes))
+
+
+def test_every_option_at_its_best_is_accepted(keys: Callable[..., dict[str, Any]]) -> None:
+    for activation in ACTIVATIONS:
+        for placement in NORM_PLACEMENTS:
+            check_model(keys(activation=activation, norm_placement=placement, dropout=0.5))
