@@ -1,0 +1,96 @@
+"""The example of docs/norm_protocol.md does what the page says of it."""
+
+import os
+import re
+import shlex
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+import yaml
+
+from bnbench.errors import UserError
+from bnbench.norms import BatchMoments, Moments, choose_norm
+from bnbench.training.fit import may_stack
+
+PAGE = Path(__file__).parent.parent.parent / "docs" / "norm_protocol.md"
+
+
+def blocks(kind: str) -> list[str]:
+    return re.findall(rf"^```{kind}\n(.*?)^```$", PAGE.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """A user's folder with the files of the page."""
+    place = tmp_path_factory.mktemp("user")
+    (source,), (options,) = blocks("python"), blocks("yaml")
+    (place / "half_norm.py").write_text(source, encoding="utf-8")
+    (place / "my_conf" / "norm").mkdir(parents=True)
+    (place / "my_conf" / "norm" / "half.yaml").write_text(options, encoding="utf-8")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.syspath_prepend(place)
+        yield place
+
+
+@pytest.fixture
+def config(folder: Path) -> dict[str, Any]:
+    return yaml.safe_load((folder / "my_conf" / "norm" / "half.yaml").read_text(encoding="utf-8"))
+
+
+def test_example_stacks(configure: Callable[..., Any], task_of: Callable[..., Any], config: dict[str, Any]) -> None:
+    assert may_stack(configure(config), task_of(), choose_norm(config))
+
+
+def test_example_is_the_same_in_any_company(
+    train: Callable[..., Any], assert_same: Callable[..., None], config: dict[str, Any]
+) -> None:
+    options = {"norm": config, "model__hidden": [13, 36], "model__dropout": 0.1, "budget__batch_size": 7}
+    together = train([0, 1, 2], **options)
+    assert_same(together.numbers(2), train([2], **options).numbers(0))
+
+
+def test_noise_of_the_example_is_drawn_and_shifts_nothing_else(
+    train: Callable[..., Any], config: dict[str, Any]
+) -> None:
+    noisy, quiet = (train([0], norm={**config, "noise": noise}, model__dropout=0.2).numbers(0) for noise in (0.1, 0.0))
+    rows = "rows (step, train_loss, val_loss, val_metric, learning_rate)"
+    assert (noisy[rows][0] == quiet[rows][0])[2:].all()
+    assert noisy[rows][-1, 1] != quiet[rows][-1, 1]
+
+
+def test_example_takes_its_statistics_from_the_primitive(config: dict[str, Any]) -> None:
+    layer = choose_norm({**config, "noise": 0.0}).maker(0)(4)
+    for module in layer.modules():
+        if isinstance(module, BatchMoments):
+            module.combine = lambda moments: Moments(moments.rows, moments.mean * 0 + 5, moments.variance * 0 + 4)
+    outputs = layer(torch.full((3, 4), 9.0))
+    torch.testing.assert_close(outputs, torch.tensor([[2.0, 2.0, 9.0, 9.0]] * 3), rtol=1e-4, atol=0)
+
+
+def test_example_refuses_what_cannot_work(config: dict[str, Any]) -> None:
+    with pytest.raises(UserError, match="HalfNorm: 1 feature has no half; expected at least 2"):
+        choose_norm(config).maker(0)(1)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("command", [line for block in blocks("console") for line in block.splitlines()])
+def test_commands_of_the_page_run(folder: Path, command: str) -> None:
+    arguments = shlex.split(command)
+    assert arguments[:3] == ["python", "-m", "bnbench.train"]
+    short = ["budget.max_steps=20", "budget.eval_every_steps=10", "seeds=2", "logger=none"]
+    environment = os.environ | {"PYTHONPATH": str(PAGE.parent.parent)}
+    result = subprocess.run(
+        [sys.executable, *arguments[1:], *short],
+        cwd=folder,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert result.returncode == 0, result.stdout + result.stderr
+    assert "half_norm:HalfNorm" in result.stdout
