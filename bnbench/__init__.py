@@ -9,7 +9,7 @@ from typing import Any
 os.environ.setdefault("MKL_CBWR", "AUTO")
 
 _FACE = {
-    "compare": ("bnbench.compare", "compare"),
+    "compare": ("bnbench.compare_norms", "compare"),
     "load_runs": ("bnbench.records", "load_records"),
     "score": ("bnbench.scoring", "score"),
     "norm": ("bnbench.norms", "norm"),

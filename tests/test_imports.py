@@ -19,7 +19,7 @@ LAYERS = (
     ("training", "scoring"),
     ("reports",),
     ("sweep",),
-    ("train", "leaderboard", "check", "claims", "runs", "compare"),
+    ("train", "leaderboard", "check", "claims", "runs", "compare_norms"),
     ("", "__main__"),
 )
 # Within its layer each of these stands alone: data never asks a norm, records never ask a model.

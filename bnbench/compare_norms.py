@@ -2,11 +2,13 @@
 
 import statistics
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import fields, replace
+from dataclasses import asdict, fields, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
 from numpy.typing import ArrayLike
+from omegaconf import OmegaConf
+from omegaconf.errors import OmegaConfBaseException
 
 from bnbench.config import (
     BudgetConfig,
@@ -20,16 +22,18 @@ from bnbench.config import (
 )
 from bnbench.datasets import DatasetConfig, Task, from_arrays, target_ladder
 from bnbench.errors import UserError, nearest
+from bnbench.models import check_model
 from bnbench.norms import choose_norm
 from bnbench.records import load_records
 from bnbench.scoring import Board, score
 from bnbench.seeding import TARGET_SEEDS
+from bnbench.training.fit import check_training
 from bnbench.training.job import run_job
 
 REFERENCE = "none"
 TARGET_RUNS = 5
 
-Options = TypeVar("Options", ModelConfig, OptimizerConfig)
+Options = TypeVar("Options", ModelConfig, OptimizerConfig, BudgetConfig)
 
 
 def compare(
@@ -54,6 +58,7 @@ def compare(
     `class_path` for a network of your own. The target is set by the automatic rule from runs of the reference on
     reserved seeds. Records are written to `runs_dir` and reused. Raises UserError for bad input.
     """
+    entries = _entries(norms)
     base = from_arrays(X, y, name=name, kind=kind)  # type: ignore[arg-type]  # checked inside
     config = Config(
         dataset=_dataset_config(base),
@@ -61,25 +66,42 @@ def compare(
         norm={},
         optimizer=_options(OptimizerConfig(name="adam", lr=0.001), optimizer or {}, group="optimizer"),
         schedule=ScheduleConfig(name="constant"),
-        budget=BudgetConfig(max_steps=max_steps, batch_size=batch_size, eval_every_steps=eval_every_steps),
+        budget=_options(
+            BudgetConfig(),
+            {"max_steps": max_steps, "batch_size": batch_size, "eval_every_steps": eval_every_steps},
+            group="budget",
+        ),
         trainer=TrainerConfig(name="cpu"),
         logger=LoggerConfig(name="none"),
         seeds=seeds,
         runs_dir=str(runs_dir),
     )
-    entries = [{"name": norm} if isinstance(norm, str) else dict(norm) for norm in norms]
-    if not any(entry["name"] == REFERENCE for entry in entries):
-        entries.insert(0, {"name": REFERENCE})
     configs = [replace(config, norm=entry) for entry in entries]
     for each in configs:
         check_config(each)
-        choose_norm(each.norm)
+        check_model(asdict(each.model))
+        check_training(each, base, choose_norm(each.norm))
     task = replace(base, targets=_targets(config, base))
     cells = [cell for each in configs for cell in run_job(each, task=task, command="bnbench.compare")]
     failed = [f"{cell.name}: {cell.error}" for cell in cells if cell.error]
     if failed:
         raise UserError("; ".join(failed))
     return score(load_records(*sorted({cell.folder for cell in cells})), reference=REFERENCE)
+
+
+def _entries(norms: Iterable[str | Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Return every norm as a mapping with a name, the reference first where it was not asked for."""
+    if isinstance(norms, str | Mapping):
+        raise UserError(f"norms={norms!r}: expected a list, e.g. norms=[{norms!r}]")
+    entries = [{"name": norm} if isinstance(norm, str) else dict(norm) for norm in norms]
+    if not entries:
+        raise UserError("norms=[] names no norm, e.g. norms=['batch']")
+    for entry in entries:
+        if "name" not in entry:
+            raise UserError(f"norms: {entry} has no name, e.g. {{'name': 'group', 'num_groups': 2}}")
+    if not any(entry["name"] == REFERENCE for entry in entries):
+        entries.insert(0, {"name": REFERENCE})
+    return entries
 
 
 def _dataset_config(task: Task) -> DatasetConfig:
@@ -97,12 +119,21 @@ def _model_defaults(given: Mapping[str, Any]) -> ModelConfig:
 
 
 def _options(defaults: Options, given: Mapping[str, Any], *, group: str) -> Options:
-    """Return the defaults with the given keys set; raises UserError for a key the group does not have."""
+    """Return the defaults with the given keys set; raises UserError for an unknown key or a value of another type."""
     known = [field.name for field in fields(defaults)]
-    for key in given:
+    node = OmegaConf.structured(defaults)
+    for key, value in given.items():
         if key not in known:
             raise UserError(f"{group}.{key} is no key; {nearest(key, known)}")
-    return replace(defaults, **given)
+        try:
+            node[key] = value
+        except OmegaConfBaseException as error:
+            said = (error.msg or str(error)).splitlines()[0]
+            raise UserError(f"{group}.{key}={value!r}: {said}") from error
+    options = OmegaConf.to_object(node)
+    if not isinstance(options, type(defaults)):
+        raise TypeError(f"{group} became a {type(options).__name__}, expected a {type(defaults).__name__}")
+    return options
 
 
 def _targets(config: Config, task: Task) -> dict[str, Any]:
