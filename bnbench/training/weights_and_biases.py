@@ -1,13 +1,16 @@
 """One run in Weights & Biases per cell: offline unless the user is logged in."""
 
 import os
+import warnings
 from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal, cast
 
 from bnbench.config import LoggerConfig
 
 AXES = ("step", "epoch", "samples")
+LOGIN_SECONDS = 30
 Mode = Literal["online", "offline", "disabled"]
 
 
@@ -28,7 +31,9 @@ class WandbRun:
         import wandb  # noqa: PLC0415  # a second of start-up, and training must work where it is missing
 
         folder.mkdir(parents=True, exist_ok=True)
-        self._run = wandb.init(
+        wandb.setup(settings=wandb.Settings(silent=True))
+        start = partial(
+            wandb.init,
             project=options.project,
             entity=options.entity,
             name=name,
@@ -36,10 +41,19 @@ class WandbRun:
             tags=[tag[:64] for tag in tags],  # longer ones are refused
             config=dict(config),
             dir=folder,
-            mode=_mode(wandb),
             reinit="create_new",  # beside the runs of the other cells that train now
-            settings=wandb.Settings(console="off", silent=True, init_timeout=30),
+            settings=wandb.Settings(console="off", silent=True, init_timeout=LOGIN_SECONDS),
         )
+        mode = _mode(wandb)
+        try:
+            self._run = start(mode=mode)
+        except wandb.Error as error:
+            if mode != "online":
+                raise
+            # nobody is there now: later cells do not wait for the answer again
+            os.environ["WANDB_MODE"] = "offline"
+            warnings.warn(f"Weights & Biases cannot be reached; runs are kept offline: {error}", stacklevel=2)
+            self._run = start(mode="offline")
         for axis in AXES:
             self._run.define_metric(axis, hidden=True)
         for curve in curves:
