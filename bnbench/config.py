@@ -100,8 +100,8 @@ class Config:
     track: str = "recipe"
 
 
-# in a group of its own, so that schema nodes never show up among the options a user can choose
-ConfigStore.instance().store(group="schema", name="config", node=Config, package="_global_")
+# in no group, so that it never shows up among the options a user can choose
+ConfigStore.instance().store(name="config_schema", node=Config)
 
 
 def read_config(composed: DictConfig) -> Config:
