@@ -1,0 +1,143 @@
+"""Every yaml says exactly what its dataclass or signature says, and every experiment runs as its first line says."""
+
+import inspect
+import shlex
+from collections.abc import Callable
+from dataclasses import asdict, fields
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from omegaconf import OmegaConf
+
+from bnbench.config import Config, LoggerConfig, ModelConfig, OptimizerConfig, ScheduleConfig, TrainerConfig
+from bnbench.datasets import Task, from_arrays
+from bnbench.datasets.sources.fashion_mnist import DEBIAN_FOLDER
+from bnbench.introduction_defaults import INTRODUCTION_DEFAULTS
+from bnbench.norms import NORMS
+from bnbench.train import CONF
+from bnbench.training.job import run_job
+
+FEW_STEPS = ("budget.max_steps=4", "budget.eval_every_steps=2", "seeds=2", "logger=none")
+# no yaml of its own: it stands for whatever class path it is given
+STAND_IN = "custom"
+SCHEMAS: dict[str, Any] = {
+    "model": ModelConfig,
+    "optimizer": OptimizerConfig,
+    "schedule": ScheduleConfig,
+    "trainer": TrainerConfig,
+    "logger": LoggerConfig,
+}
+# what a choice of the group brings with it, so that its yaml states another value than the schema
+OWN_VALUES = {
+    "name",
+    "lr",  # each update rule has its scale
+    "weight_decay",  # AdamW is made for it
+    "accelerator",
+    "class_path",
+    "initialisation",  # a network of the user's own keeps its weights
+}
+
+
+def names(group: str) -> list[str]:
+    return sorted(path.stem for path in (CONF / group).glob("*.yaml"))
+
+
+def written(group: str, name: str) -> dict[str, Any]:
+    content = OmegaConf.to_container(OmegaConf.load(CONF / group / f"{name}.yaml"), resolve=False)
+    assert isinstance(content, dict)
+    return {str(key): value for key, value in content.items()}
+
+
+def test_every_norm_has_a_yaml_and_every_yaml_a_norm() -> None:
+    assert names("norm") == sorted({*NORMS.names(), STAND_IN})
+
+
+@pytest.mark.parametrize("name", NORMS.names())
+def test_norm_yaml_states_the_options_of_its_signature(name: str) -> None:
+    signature = inspect.signature(NORMS.get(name).factory).parameters
+    options = {option: parameter.default for option, parameter in list(signature.items())[1:]}
+    assert inspect.Parameter.empty not in options.values()
+    stated = written("norm", name)
+    assert stated.pop("name") == name
+    assert stated == options
+
+
+@pytest.mark.parametrize("name", NORMS.names())
+def test_every_option_of_a_norm_has_its_introduction_default(name: str) -> None:
+    """An option without one would be part of every older cell's identity the day it is added."""
+    assert INTRODUCTION_DEFAULTS.get(f"norm.{name}", {}).keys() == NORMS.get(name).defaults().keys()
+
+
+@pytest.mark.parametrize("group", ["model", "optimizer", "schedule"])
+def test_every_option_of_a_group_has_its_introduction_default(group: str) -> None:
+    decided_by_the_user = {"name", "lr"}
+    options = {field.name for field in fields(SCHEMAS[group])} - decided_by_the_user
+    assert INTRODUCTION_DEFAULTS[group].keys() == options
+
+
+@pytest.mark.parametrize(("group", "name"), [(group, name) for group in SCHEMAS for name in names(group)])
+def test_group_yaml_states_the_schema_s_names_and_defaults(
+    group: str, name: str, configure: Callable[..., Config]
+) -> None:
+    needed = ("model.class_path=package.module:factory",) if (group, name) == ("model", STAND_IN) else ()
+    stated = written(group, name)
+    composed = asdict(getattr(configure(f"{group}={name}", *needed, "model.hidden=[100,100,100]"), group))
+    defaults = {field.name: field.default for field in fields(SCHEMAS[group])}
+    defaults |= {
+        field.name: field.default_factory() for field in fields(SCHEMAS[group]) if callable(field.default_factory)
+    }
+    assert stated["name"] == name
+    assert stated.keys() <= composed.keys()
+    unlike = {key for key in composed if composed[key] != defaults[key]}
+    assert unlike <= OWN_VALUES, f"{group}={name} changes {sorted(unlike - OWN_VALUES)} behind the schema's back"
+
+
+@pytest.mark.parametrize("name", names("dataset"))
+def test_dataset_yaml_composes(name: str, configure: Callable[..., Config]) -> None:
+    config = configure(f"dataset={name}").dataset
+    assert config.name == name
+    assert config.targets is not None
+
+
+def test_main_configuration_states_every_key() -> None:
+    stated = written(".", "config")
+    groups = {next(iter(entry)) for entry in stated["defaults"] if isinstance(entry, dict)}
+    assert stated.keys() | groups >= {field.name for field in fields(Config)}
+
+
+def command_of(experiment: str) -> list[str]:
+    package, comment = (CONF / "experiment" / f"{experiment}.yaml").read_text(encoding="utf-8").splitlines()[:2]
+    assert package == "# @package _global_"
+    return shlex.split(comment.removeprefix("# "))
+
+
+@pytest.mark.parametrize("experiment", names("experiment"))
+def test_experiment_begins_with_the_command_that_runs_it(experiment: str) -> None:
+    assert command_of(experiment)[:4] == ["python", "-m", "bnbench.train", f"+experiment={experiment}"]
+
+
+def sweep_of(experiment: str) -> list[tuple[str, str]]:
+    """Every norm an experiment sweeps over."""
+    swept = written("experiment", experiment).get("hydra", {}).get("sweeper", {}).get("params", {})
+    assert set(swept) <= {"norm"}, "this test runs sweeps over norms only: teach it the others"
+    return [(experiment, norm) for norm in str(swept.get("norm", "batch")).split(",")]
+
+
+@pytest.mark.parametrize(("experiment", "norm"), [case for name in names("experiment") for case in sweep_of(name)])
+def test_every_job_of_every_experiment_trains(
+    experiment: str, norm: str, tmp_path: Path, compose: Callable[..., Config]
+) -> None:
+    arguments = [argument for argument in command_of(experiment)[3:] if argument != "-m"]
+    config = compose(*arguments, f"norm={norm}", *FEW_STEPS, f"runs_dir={tmp_path}")
+    (cell,) = run_job(config, experiments=[experiment], task=stand_in(config.dataset.name))
+    assert (cell.trained, cell.error) == ([0, 1], None)
+
+
+def stand_in(dataset: str) -> Task | None:
+    """Noise in the shape of the images where nobody installed them."""
+    if dataset != "fashion_mnist" or DEBIAN_FOLDER.is_dir():
+        return None
+    images = np.random.default_rng(0).random((600, 784))
+    return from_arrays(images, np.arange(600) % 10, name=dataset)

@@ -1,0 +1,105 @@
+"""A run that is killed or interrupted anywhere goes on from there to the very same numbers."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from bnbench.records import load_records, read_experiment
+
+JOB = ("norm=batch", "seeds=3", "optimizer.lr=[0.1,0.2]")
+LONG = ("norm=batch", "seeds=3", "budget.max_steps=100000", "budget.eval_every_steps=50")
+
+
+@pytest.mark.slow
+def test_killed_at_any_point_it_resumes_to_the_histories_of_an_undisturbed_run(
+    tmp_path: Path, command: Any, histories: Any, assert_same: Any
+) -> None:
+    assert command(*JOB).code == 0
+    undisturbed = histories(command.runs)
+    script = Path(__file__).with_name("kill_job.py")
+    result = subprocess.run(
+        [sys.executable, str(script), str(tmp_path / "killed"), *command.defaults, *JOB],
+        capture_output=True,
+        text=True,
+        check=True,
+        env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])},
+    )
+    points = [line.split("\t") for line in result.stdout.splitlines()]
+    names = [name for name, _ in points]
+    assert names.count("rename .run.json.tmp") == names.count("rename .history.parquet.tmp") == 2
+    assert names.count("half a file") == 5
+    assert {f"evaluation at step {step}" for step in (0, 3, 6)} < set(names)
+    assert names[-1] == "done"
+    left = [int(count) for _, count in points]
+    assert left == sorted(left, reverse=True)
+    assert set(left) == {6, 3, 0}, "each cell is kept as soon as it is written"
+    for number in range(len(points)):
+        runs = tmp_path / "killed" / str(number)
+        assert_same(histories(runs), undisturbed)
+        index = read_experiment(runs, "killed")
+        assert {cell_id: cell["seeds"] for cell_id, cell in index.items()} == {
+            cell_id: [0, 1, 2] for cell_id, _ in undisturbed
+        }
+
+
+def wait_for_training(run: Any, runs: Path) -> None:
+    """Wait until the run holds a cell's lock and trains."""
+    for _ in range(600):
+        if list(runs.glob("*/seeds-*")):
+            time.sleep(0.3)  # past the first evaluations
+            return
+        assert run.alive(), run.said
+        time.sleep(0.05)
+    pytest.fail(f"training did not start: {run.said}")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("killer", [signal.SIGKILL, signal.SIGTERM])
+def test_a_process_killed_in_mid_training_leaves_its_cell_to_the_next_at_once(
+    killer: signal.Signals, command: Any, histories: Any
+) -> None:
+    """Its lock does not keep the cell from anyone, and nothing of the unfinished run counts."""
+    finished = command("norm=none", "seeds=3")
+    killed = command.start(*LONG)
+    wait_for_training(killed, command.runs)
+    killed.send(killer)
+    assert killed.wait().code == -killer
+    runs = load_records(command.runs)
+    assert len(runs.records) == 1, finished.said
+    shorter = [argument for argument in LONG if "steps" not in argument]
+    before = time.monotonic()
+    assert command(*shorter).code == 0
+    assert time.monotonic() - before < 30
+    assert len(histories(*command.runs.glob("digits-none-*"))) == 3
+
+
+@pytest.mark.slow
+def test_ctrl_c_ends_cleanly_keeps_finished_cells_and_says_how_to_go_on(
+    command: Any, histories: Any, assert_same: Any
+) -> None:
+    sweep = ("-m", "norm=none,batch,layer", "seeds=3", "budget.eval_every_steps=50")
+    # the second job never ends by itself
+    run = command.start(*sweep, "budget.max_steps=50,100000")
+    for _ in range(600):
+        if "digits · none: trained 3 seeds" in run.said:
+            break
+        time.sleep(0.05)
+    time.sleep(0.5)
+    run.send(signal.SIGINT)
+    assert run.wait().code == 1
+    assert "Traceback" not in run.said
+    assert "Interrupted. Finished cells are kept; the same command goes on from here:" in run.said
+    again = run.said.splitlines()[-1].strip()
+    assert again.startswith("python -m bnbench.train -m ")
+    kept = load_records(command.runs).records
+    assert [(record.norm, record.config["budget"]["max_steps"]) for record in kept] == [("none", 50)]
+    resumed = command("-m", "norm=none,batch", "seeds=3", "budget.eval_every_steps=50", "budget.max_steps=50")
+    assert resumed.code == 0
+    assert "digits · none: 3 seeds already finished, nothing to train" in resumed.said
+    assert "digits · batch: trained 3 seeds" in resumed.said
