@@ -88,6 +88,7 @@ def test_outer_random_state_and_threads_do_not_matter_and_are_left_alone(
     network: Callable[..., nn.Module], name: str
 ) -> None:
     before, threads = torch.get_rng_state(), torch.get_num_threads()
+    torch.set_num_threads(1)
     first = network(seed=3, initialisation=name, hidden=[100, 100])
     assert torch.equal(before, torch.get_rng_state())
     torch.manual_seed(99)
