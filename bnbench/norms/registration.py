@@ -39,7 +39,7 @@ class Norm:
         }
 
     def check_options(self, options: dict[str, Any]) -> None:
-        """Raise UserError for an option the norm does not take."""
+        """Raise UserError for an option the norm does not take, or a value of another type than its default's."""
         parameters = self._parameters()
         if any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters):
             return
@@ -47,12 +47,28 @@ class Norm:
         for option in options:
             if option not in taken:
                 raise UserError(f"norm '{self.name}' takes no option '{option}'; {nearest(option, taken)}")
+        for option, default in self.defaults().items():
+            if option in options and not _is_like(options[option], default):
+                kind = type(default).__name__
+                raise UserError(
+                    f"norm '{self.name}': {option}={options[option]!r}: expected {kind}, as in {option}={default}"
+                )
 
     def _parameters(self) -> list[inspect.Parameter]:
         try:
             return list(inspect.signature(self.factory).parameters.values())[1:]
         except ValueError as error:
             raise UserError(f"norm '{self.name}' has no signature to read its options from: {error}") from error
+
+
+def _is_like(value: Any, default: Any) -> bool:
+    """Return whether a value can stand for a default: a whole number for a float, no bool for a number."""
+    if isinstance(default, bool):
+        return isinstance(value, bool)
+    if isinstance(default, int | float):
+        allowed = (int, float) if isinstance(default, float) else (int,)
+        return isinstance(value, allowed) and not isinstance(value, bool)
+    return True  # what a stranger's None or tuple stands for, only the stranger knows
 
 
 NORMS: Registry[Norm] = Registry("norm")
