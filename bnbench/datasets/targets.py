@@ -1,5 +1,7 @@
 """The target ladder: which metric values count as converged, from the gap the reference closes."""
 
+import math
+
 from bnbench.errors import UserError
 
 # the share of the gap between the trivial predictor and the best of the reference
@@ -9,6 +11,7 @@ RUNGS = {"easy": 0.50, "medium": 0.80, "hard": 0.95}
 def target_ladder(*, trivial: float, best: float, direction: str, provenance: str) -> dict[str, float | str]:
     """Return easy, medium and hard: trivial + 50, 80 and 95 % of the way to `best`, and where they come from.
 
+    Rounded to 4 significant digits of the gap between trivial and best, so that the unit of the metric is no matter.
     Raises UserError when the reference learned nothing, its best being no better than the trivial predictor.
 
     >>> target_ladder(trivial=0.1, best=0.9, direction="max", provenance="auto")
@@ -19,6 +22,8 @@ def target_ladder(*, trivial: float, best: float, direction: str, provenance: st
             f"no target can be set: the best of the reference, {best:.4g}, is no better than the {trivial:.4g} of the "
             "trivial predictor; change the learning rate or train longer"
         )
-    return {level: round(trivial + share * (best - trivial), 4) for level, share in RUNGS.items()} | {
+    gap = best - trivial
+    decimals = 3 - math.floor(math.log10(abs(gap)))
+    return {level: round(trivial + share * gap, decimals) for level, share in RUNGS.items()} | {
         "provenance": provenance
     }
