@@ -6,6 +6,8 @@ from typing import Any
 
 RESULT_DECIDING = ("model", "optimizer", "schedule", "budget", "dataset")
 PRECISION = "trainer.precision"
+# what names or places the rows and what is said of them: the same rows elsewhere, or other targets, train the same
+NOT_DECIDING = ("dataset.targets", "dataset.about", "dataset.path", "dataset.source")
 
 
 def flatten(config: Mapping[str, Any], *, prefix: str = "") -> dict[str, Any]:
@@ -45,7 +47,13 @@ def workload_names(workloads: Sequence[tuple[str, str, Mapping[str, Any]]]) -> d
 def result_deciding(config: Mapping[str, Any]) -> dict[str, Any]:
     """Return the flattened keys of a config that decide a result besides entry and seed."""
     flat = flatten(config)
-    return {key: value for key, value in flat.items() if key.split(".")[0] in RESULT_DECIDING or key == PRECISION}
+    return {key: value for key, value in flat.items() if _decides(key)}
+
+
+def _decides(key: str) -> bool:
+    if key == PRECISION:
+        return True
+    return key.split(".")[0] in RESULT_DECIDING and ".".join(key.split(".")[:2]) not in NOT_DECIDING
 
 
 def _differing(configs: list[dict[str, Any]]) -> dict[str, str]:

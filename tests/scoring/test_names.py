@@ -57,6 +57,21 @@ def test_what_decides_no_result_is_not_in_the_name_and_names_stay_unique() -> No
     assert named({"runs_dir": "a"}, {"runs_dir": "b"}) == ["digits [000000]", "digits [000000]"]
 
 
+@pytest.mark.parametrize(
+    ("key", "first", "second"),
+    [
+        ("targets", {"easy": 0.5}, {"easy": 0.6}),
+        ("targets", None, {"easy": 0.6}),
+        ("about", {"rows": 5}, {"rows": 6}),
+        ("path", "a.csv", "b.csv"),
+        ("source", "file", "arrays"),
+    ],
+)
+def test_where_the_rows_lie_and_their_targets_are_not_in_the_name(key: str, first: Any, second: Any) -> None:
+    configs = [{"dataset": {"name": "own", "data_seed": seed, key: value}} for seed, value in ((0, first), (1, second))]
+    assert named(*configs) == ["digits · data_seed=0", "digits · data_seed=1"]
+
+
 def test_other_data_sets_do_not_lengthen_a_name() -> None:
     names = workload_names(
         [("a", "digits", {"optimizer": {"lr": 0.1}}), ("b", "breast_cancer", {"optimizer": {"lr": 0.3}})]
