@@ -15,6 +15,7 @@ COPIES_PER_PARAMETER = 6
 COPIES_PER_ACTIVATION = 12
 # what is left to everything else on the machine
 SHARE_OF_MEMORY = 0.5
+CONTAINER = Path("/sys/fs/cgroup")
 
 
 def replicas_that_fit(config: Config, task: Task, network: nn.Module) -> int:
@@ -52,7 +53,18 @@ def _available_on_machine() -> int:
 
 
 def _left_in_container() -> int | None:
-    limit, used = Path("/sys/fs/cgroup/memory.max"), Path("/sys/fs/cgroup/memory.current")
+    limit, used = CONTAINER / "memory.max", CONTAINER / "memory.current"
     if not (limit.exists() and used.exists()) or limit.read_text().strip() == "max":
         return None
-    return max(0, int(limit.read_text()) - int(used.read_text()))
+    kept = max(0, int(used.read_text()) - _files_given_back_on_demand())
+    return max(0, int(limit.read_text()) - kept)
+
+
+def _files_given_back_on_demand() -> int:
+    """Return the page cache that the kernel drops when memory is asked for; it counts as used."""
+    statistics = CONTAINER / "memory.stat"
+    if statistics.exists():
+        for line in statistics.read_text().splitlines():
+            if line.startswith("inactive_file "):
+                return int(line.split()[1])
+    return 0
