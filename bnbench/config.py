@@ -10,6 +10,9 @@ from omegaconf import MISSING, DictConfig, OmegaConf
 from bnbench.datasets.schema import DatasetConfig
 from bnbench.errors import UserError, nearest
 
+MODELS = ("mlp", "custom")
+LARGEST_SEED = 2**63 - 1  # of the 64 bits of a column of the history
+
 
 @dataclass
 class BudgetConfig:
@@ -144,6 +147,8 @@ def check_config(config: Config) -> None:
             f"budget.eval_every_steps={budget.eval_every_steps} is beyond budget.max_steps={budget.max_steps}: "
             "nothing would be evaluated on the way"
         )
+    if config.model.name not in MODELS:
+        raise UserError(f"unknown model '{config.model.name}'; {nearest(str(config.model.name), MODELS)}")
     if config.track not in ("recipe", "tuned"):
         raise UserError(f"track={config.track!r}: expected 'recipe' or 'tuned'")
     _check_numbers(config)
@@ -167,6 +172,8 @@ def _check_numbers(config: Config) -> None:
     for key, number in positive.items():
         if number is not None and not (isfinite(number) and number > 0):
             raise UserError(f"{key}={number}: expected a number above 0")
+    if optimizer.nesterov and optimizer.momentum == 0:
+        raise UserError("optimizer.nesterov=true with optimizer.momentum=0: expected a momentum above 0")
     if len(optimizer.betas) != 2 or not all(0.0 <= beta < 1.0 for beta in optimizer.betas):
         raise UserError(f"optimizer.betas={optimizer.betas}: expected two numbers in [0, 1)")
 
@@ -181,6 +188,8 @@ def parse_seeds(value: Any) -> tuple[int, ...]:
     if isinstance(value, int) and not isinstance(value, bool):
         if value < 1:
             raise UserError(f"seeds={value} asks for no seed; {expected}")
+        if value > LARGEST_SEED:
+            raise UserError(f"seeds={value}: {value} is above {LARGEST_SEED}; {expected}")
         return tuple(range(value))
     if not isinstance(value, list | tuple) or any(
         isinstance(seed, bool) or not isinstance(seed, int) for seed in value
@@ -193,6 +202,8 @@ def parse_seeds(value: Any) -> tuple[int, ...]:
         raise UserError(f"seeds={list(value)} names {repeated} more than once; {expected}")
     if min(value) < 0:
         raise UserError(f"seeds={list(value)}: {min(value)} is below 0; {expected}")
+    if max(value) > LARGEST_SEED:
+        raise UserError(f"seeds={list(value)}: {max(value)} is above {LARGEST_SEED}; {expected}")
     return tuple(sorted(value))
 
 

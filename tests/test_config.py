@@ -45,7 +45,7 @@ def config_with(**changes: Any) -> Config:
 
 @pytest.mark.parametrize(
     ("value", "seeds"),
-    [(1, (0,)), (3, (0, 1, 2)), ([0], (0,)), ([7, 0, 3], (0, 3, 7)), ((5,), (5,)), ([1_000_000], (1_000_000,))],
+    [(1, (0,)), (3, (0, 1, 2)), ([0], (0,)), ([7, 0, 3], (0, 3, 7)), ((5,), (5,)), ([2**63 - 1], (2**63 - 1,))],
 )
 def test_number_means_the_first_seeds_and_list_means_itself(value: Any, seeds: tuple[int, ...]) -> None:
     assert parse_seeds(value) == seeds
@@ -71,6 +71,8 @@ def test_seeds_come_out_sorted_and_complete(seeds: set[int]) -> None:
         (2.0, r"seeds=2.0"),
         ([0.0, 1.0], r"seeds=\[0.0, 1.0\]"),
         (["a"], r"seeds=\['a'\]"),
+        (2**63, r"seeds=9223372036854775808: 9223372036854775808 is above 9223372036854775807"),
+        ([0, 2**63], r"seeds=\[0, 9223372036854775808\]: 9223372036854775808 is above 9223372036854775807"),
         (None, r"seeds=None"),
         ({"first": 0}, r"seeds=\{'first': 0\}"),
     ],
@@ -127,6 +129,23 @@ def test_track_is_one_of_two() -> None:
     check_config(config_with(track="tuned"))
     with pytest.raises(UserError, match="track='best': expected 'recipe' or 'tuned'"):
         check_config(config_with(track="best"))
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [("mpl", "unknown model 'mpl'; did you mean 'mlp'\\? Choose from: custom, mlp"), ("", "unknown model ''; Choose")],
+)
+def test_unknown_model_is_answered_with_the_known_ones(name: str, message: str) -> None:
+    check_config(config_with(model__name="custom"))
+    with pytest.raises(UserError, match=message):
+        check_config(config_with(model__name=name))
+
+
+def test_nesterov_needs_a_momentum() -> None:
+    check_config(config_with(optimizer__nesterov=True))
+    config = config_with(optimizer__nesterov=True, optimizer__momentum=0.0)
+    with pytest.raises(UserError, match=r"optimizer.nesterov=true with optimizer.momentum=0: expected a momentum"):
+        check_config(config)
 
 
 def test_configuration_at_its_defaults_is_fine_and_plain_data() -> None:
