@@ -8,7 +8,6 @@ import torch
 from jaxtyping import Float, Int32
 from torch import Tensor, nn
 
-SCORING_SEEDS = 0
 TUNING_SEEDS = 1_000_000
 TARGET_SEEDS = 2_000_000
 

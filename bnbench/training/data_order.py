@@ -43,10 +43,5 @@ class DataOrder:
         self._position = end
         return batch
 
-    def keep(self, chosen: Tensor) -> None:
-        """Go on for the chosen replicas only ((k,) positions)."""
-        self._streams = [self._streams[replica] for replica in chosen.tolist()]
-        self._permutations = self._permutations[chosen]
-
     def _draw(self) -> Tensor:
         return torch.stack([torch.randperm(self.num_rows, generator=stream) for stream in self._streams])

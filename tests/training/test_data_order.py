@@ -39,16 +39,6 @@ def test_order_of_a_seed_does_not_depend_on_its_company() -> None:
     assert torch.equal(alone[:, 0], among[:, 2])
 
 
-def test_those_kept_go_on_where_they_were() -> None:
-    whole, part = (DataOrder([0, 1, 2], num_rows=11, batch_size=4) for _ in range(2))
-    for _ in range(4):
-        whole.next_batch()
-        part.next_batch()
-    part.keep(torch.tensor([0, 2]))
-    for _ in range(7):
-        assert torch.equal(whole.next_batch()[[0, 2]], part.next_batch())
-
-
 @pytest.mark.parametrize("batch_size", [0, 11])
 def test_batch_that_the_rows_cannot_fill_is_refused(batch_size: int) -> None:
     with pytest.raises(UserError, match=rf"batch_size={batch_size}: expected between 1 and the 10 rows"):
