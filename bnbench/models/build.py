@@ -51,6 +51,8 @@ def build_network(
         if norm.norm.kind == "weight":
             network = _replace_linears(network, norm, seed=seed, include_output=bool(model["logits_norm"]))
     network = _make_stackable(network)
+    if not any(parameter.requires_grad for parameter in network.parameters()):
+        raise UserError(f"model '{model['name']}' with norm '{norm.entry}' has no parameter to train")
     key_random_streams(network, seed)
     return network
 

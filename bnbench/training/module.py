@@ -73,8 +73,7 @@ class ReplicaTraining(lightning.LightningModule):
     def configure_optimizers(self) -> Any:
         """Return torch's optimizer over slices of the stacks, and the schedule, stepped every step."""
         # made here and not before: by now Lightning has moved the stacks to their device and precision
-        stacks = list(self.replicas.parameters_stacked)
-        self._optimizer = StackedOptimizer(stacks, self._options, self._learning_rates)
+        self._optimizer = StackedOptimizer(self.replicas.trained, self._options, self._learning_rates)
         scheduler = LambdaLR(self._optimizer.torch, self.schedule)
         return {"optimizer": self._optimizer.torch, "lr_scheduler": {"scheduler": scheduler, "interval": "step"}}
 

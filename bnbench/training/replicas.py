@@ -24,8 +24,7 @@ class Replicas(nn.Module):
         self.parameter_names: Names = self._skeleton.parameter_names
         self.buffer_names: Names = self._skeleton.buffer_names
         self.parameters_stacked = nn.ParameterList(
-            nn.Parameter(torch.stack([network.get_parameter(name).detach() for network in networks]))
-            for name in self.parameter_names
+            _stacked([network.get_parameter(name) for network in networks]) for name in self.parameter_names
         )
         for position, name in enumerate(self.buffer_names):
             self.register_buffer(_buffer(position), torch.stack([network.get_buffer(name) for network in networks]))
@@ -36,6 +35,11 @@ class Replicas(nn.Module):
     def count(self) -> int:
         """Return R, the number of replicas in the stack."""
         return self.parameters_stacked[0].shape[0]
+
+    @property
+    def trained(self) -> list[nn.Parameter]:
+        """Return the stacked parameters that are not frozen."""
+        return [stack for stack in self.parameters_stacked if stack.requires_grad]
 
     @property
     def buffers_stacked(self) -> list[Tensor]:
@@ -113,6 +117,12 @@ class Replicas(nn.Module):
     def _named_stacks(self) -> list[tuple[str, Tensor]]:
         stacks = [*self.parameters_stacked, *self.buffers_stacked]
         return list(zip(self.parameter_names + self.buffer_names, stacks, strict=True))
+
+
+def _stacked(parameters: Sequence[nn.Parameter]) -> nn.Parameter:
+    """Return the parameter of all networks; frozen where it is frozen in the first."""
+    values = torch.stack([parameter.detach() for parameter in parameters])
+    return nn.Parameter(values, requires_grad=parameters[0].requires_grad)
 
 
 def _buffer(position: int) -> str:

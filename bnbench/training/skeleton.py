@@ -60,7 +60,10 @@ def _dictionaries(network: nn.Module) -> list[dict[str, Any]]:
 def _without_data(network: nn.Module) -> nn.Module:
     """Return a copy of the network whose parameters and buffers hold no data; what is shared stays shared."""
     placeholders = {
-        **{id(value): nn.Parameter(value.detach().to("meta")) for value in network.parameters()},
+        **{
+            id(value): nn.Parameter(value.detach().to("meta"), requires_grad=value.requires_grad)
+            for value in network.parameters()
+        },
         **{id(value): value.detach().to("meta") for value in network.buffers()},
     }
     return copy.deepcopy(network, placeholders)

@@ -51,7 +51,7 @@ def _trajectory(
     for _ in range(PROBE_STEPS):
         outputs = _outputs(replicas, batch, name)
         loss = (outputs - 1).square().mean((1, 2)).sum()
-        parameters = list(replicas.parameters_stacked)
+        parameters = replicas.trained
         gradients = torch.autograd.grad(loss, parameters, allow_unused=True)
         with torch.no_grad():
             for parameter, gradient in zip(parameters, gradients, strict=True):
