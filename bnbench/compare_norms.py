@@ -32,6 +32,7 @@ from bnbench.training.job import run_job
 
 REFERENCE = "none"
 TARGET_RUNS = 5
+MOST_LETTERS = 100
 
 Options = TypeVar("Options", ModelConfig, OptimizerConfig, BudgetConfig)
 
@@ -59,6 +60,8 @@ def compare(
     reserved seeds. Records are written to `runs_dir` and reused. Raises UserError for bad input.
     """
     entries = _entries(norms)
+    if not (name.strip() and name.isprintable() and len(name) <= MOST_LETTERS):
+        raise UserError(f"name={name!r}: expected a short text of printable characters, at most {MOST_LETTERS}")
     base = from_arrays(X, y, name=name, kind=kind)  # type: ignore[arg-type]  # checked inside
     config = Config(
         dataset=_dataset_config(base),
@@ -76,13 +79,17 @@ def compare(
         seeds=seeds,
         runs_dir=str(runs_dir),
     )
+    if isinstance(config.optimizer.lr, list | tuple):
+        raise UserError(
+            f"optimizer.lr={config.optimizer.lr}: compare() takes one learning rate, so that entries compare"
+        )
     configs = [replace(config, norm=entry) for entry in entries]
     for each in configs:
         check_config(each)
         check_model(asdict(each.model))
         check_training(each, base, choose_norm(each.norm))
     task = replace(base, targets=_targets(config, base))
-    cells = [cell for each in configs for cell in run_job(each, task=task, command="bnbench.compare")]
+    cells = [cell for each in configs for cell in run_job(each, task=task, command="bnbench.compare", wait=True)]
     failed = [f"{cell.name}: {cell.error}" for cell in cells if cell.error]
     if failed:
         raise UserError("; ".join(failed))
@@ -140,7 +147,7 @@ def _targets(config: Config, task: Task) -> dict[str, Any]:
     """Return the ladder of the automatic rule: the median best of the reference on seeds kept for nothing else."""
     seeds = [TARGET_SEEDS + run for run in range(TARGET_RUNS)]
     reference = replace(config, norm={"name": REFERENCE}, seeds=seeds)
-    (cell,) = run_job(reference, task=task, command="bnbench.compare")
+    (cell,) = run_job(reference, task=task, command="bnbench.compare", wait=True)
     if cell.error:
         raise UserError(f"the runs that set the target failed: {cell.error}")
     key = f"best_val_{task.metric_name}"

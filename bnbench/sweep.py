@@ -92,9 +92,17 @@ UNWRITTEN: list[dict[str, Any]] = []
 def conclude_sweep() -> int:
     """Print the leaderboard of the sweep's cells and its failures; return the exit code."""
     notes = _notes()
-    folders = sorted({cell["folder"] for note in notes for cell in note["cells"] if Path(cell["folder"]).is_dir()})
-    print_sweep(notes, score(load_records(*folders)) if folders else None)
+    folders = {Path(cell["folder"]) for note in notes for cell in note["cells"] if Path(cell["folder"]).is_dir()}
+    print_sweep(notes, score(load_records(*sorted(folders | _references(folders)))) if folders else None)
     return int(any(note["refusal"] or any(cell["error"] for cell in note["cells"]) for note in notes))
+
+
+def _references(folders: set[Path]) -> set[Path]:
+    """Return the cells of the reference that earlier sweeps trained on the workloads of these cells."""
+    workloads = {record.workload_id for record in load_records(*sorted(folders), check_history=False).records}
+    beside = {path for folder in folders for path in folder.parent.glob("*-none-*") if path.is_dir()}
+    found = load_records(*sorted(beside - folders), check_history=False).records if beside - folders else []
+    return {record.path.parent for record in found if record.workload_id in workloads}
 
 
 def _notes() -> list[dict[str, Any]]:

@@ -5,7 +5,7 @@ import shlex
 import sys
 import traceback
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 
@@ -35,18 +35,26 @@ def job(composed: DictConfig) -> None:
         config = read_config(composed)
         check_logger(config.logger)
         experiment = HydraConfig.get().runtime.choices.get("experiment")
-        cells = run_job(
+        train = partial(
+            run_job,
             config,
             experiments=[experiment] if experiment else [],
             command=command_of(overrides),
             observe=partial(observers, config, experiment or ""),
         )
+        cells = train()
+        if any(cell.elsewhere for cell in cells):
+            LEFT.append(lambda: note(cells=train(wait=True)))
     except Exception as error:  # of this job alone: the sweep goes on
         note(refusal=said_of(error))
     else:
         note(cells=cells)
         if os.environ.get(TRACEBACKS):
             sys.stderr.writelines(cell.traceback for cell in cells if cell.traceback)
+
+
+# jobs of this process with cells that another process held: it may have been asked for fewer seeds than we
+LEFT: list[Callable[[], None]] = []
 
 
 def observers(config: Config, experiment: str, parts: Sequence[Part], task: Task) -> list[JobObserver]:
@@ -88,6 +96,8 @@ def main() -> None:
     begin_sweep()
     try:
         job()
+        while LEFT:
+            LEFT.pop(0)()
         code = conclude_sweep()
     except KeyboardInterrupt:
         again = shlex.join(["python", "-m", "bnbench.train", *sys.argv[1:]])

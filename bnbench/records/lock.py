@@ -18,8 +18,8 @@ _logger = logging.getLogger(__name__)
 
 
 @contextmanager
-def cell_lock(cell_folder: Path, *, lease_seconds: float = LEASE_SECONDS) -> Iterator[bool]:
-    """Yield True if this process now holds the cell, False at once if another live process does.
+def cell_lock(cell_folder: Path, *, lease_seconds: float = LEASE_SECONDS, wait_seconds: float = 0.0) -> Iterator[bool]:
+    """Yield True if this process now holds the cell, False if another live process does, and did not leave in time.
 
     The lock is RUNS_DIR/.locks/<cell_id>.lock, a file that names its holder and is refreshed while it is held, so it
     works for processes of one host and over shared folders without depending on their clocks. A holder of this host
@@ -31,7 +31,7 @@ def cell_lock(cell_folder: Path, *, lease_seconds: float = LEASE_SECONDS) -> Ite
 
     Raises UserError if the lock folder cannot be written.
     """
-    with file_lock(_lock_path(cell_folder), lease_seconds=lease_seconds) as acquired:
+    with file_lock(_lock_path(cell_folder), lease_seconds=lease_seconds, wait_seconds=wait_seconds) as acquired:
         yield acquired
 
 

@@ -30,7 +30,9 @@ def _outcome(cell: Mapping[str, Any]) -> str:
     if cell["reused"]:
         said.append(f"{_seeds(cell['reused'])} already finished{'' if cell['trained'] else ', nothing to train'}")
     if cell["elsewhere"]:
-        said.append(f"left to {cell['elsewhere']}, which trains it now")
+        said.append(f"left to {cell['elsewhere']}, which trains it now: looked at again at the end")
+    if cell["removed"]:
+        said.append(f"unfinished folders removed, their seeds being trained: {', '.join(cell['removed'])}")
     if cell["error"]:
         said.append(f"failed: {cell['error']}")
     return "; ".join(said)

@@ -64,11 +64,18 @@ def score(
 
 def not_scored(runs: Runs) -> list[Skipped]:
     """Return what the reader left out, each with its reason: unreadable folders, failed records, double seeds."""
+    finished = {(record.cell_id, seed["seed"]) for record in runs.records for seed in record.seeds}
+    # a failure whose seeds were all trained since is history, not a gap
+    failed = [record for record in runs.failed if not _seeds(record) <= finished]
     return [
         *runs.skipped,
-        *(Skipped(record.path, _failure(record)) for record in runs.failed),
+        *(Skipped(record.path, _failure(record)) for record in failed),
         *(Skipped(overlap.path, overlap.reason) for overlap in (*runs.copies, *runs.conflicts)),
     ]
+
+
+def _seeds(record: Record) -> set[tuple[str, int]]:
+    return {(record.cell_id, seed["seed"]) for seed in record.raw["seeds"]}
 
 
 def _failure(record: Record) -> str:

@@ -7,13 +7,27 @@ from typing import Any
 
 from bnbench.config import Config, learning_rates, parse_seeds
 from bnbench.datasets import Task
+from bnbench.errors import UserError
 from bnbench.introduction_defaults import INTRODUCTION_DEFAULTS
 from bnbench.models import model_version
-from bnbench.norms import ChosenNorm
+from bnbench.norms import NORMS, ChosenNorm
 from bnbench.records import ENGINE_VERSION, cell_folder, finished_seeds, run_ids, without_introduction_defaults
 
 # what names a data set's rows and how they are prepared; where they lie and what is said of them decides nothing
 DATASET_KEYS = ("name", "preprocessing", "data_seed", "validation_fraction", "test_fraction", "metric")
+
+# the options a choice uses; the others decide nothing, and the same run must not have two ids
+USED_OPTIONS = {
+    "optimizer": {
+        "sgd": (),
+        "momentum": ("momentum", "nesterov"),
+        "adam": ("betas", "eps"),
+        "adamw": ("betas", "eps"),
+    },
+    "schedule": {"constant": (), "cosine": (), "step": ("gamma", "every_steps"), "exponential": ("gamma",)},
+}
+ALWAYS_USED = {"optimizer": ("name", "lr", "weight_decay", "clip_gradient_norm"), "schedule": ("name",)}
+USED_BY_CUSTOM_MODELS = ("name", "class_path", "options", "initialisation", "initialisation_std", "logits_norm")
 
 
 @dataclass(frozen=True)
@@ -62,9 +76,9 @@ def workload_identity(config: Config, task: Task) -> dict[str, Any]:
     identity: dict[str, Any] = {
         "engine_version": ENGINE_VERSION,
         "dataset": _without_defaults("dataset", dataset) | {"checksum": task.checksum},
-        "model": _without_defaults("model", asdict(config.model)),
-        "optimizer": _without_defaults("optimizer", asdict(config.optimizer)),
-        "schedule": _without_defaults("schedule", asdict(config.schedule)),
+        "model": _without_defaults("model", _used_by_model(asdict(config.model))),
+        "optimizer": _without_defaults("optimizer", used_options("optimizer", asdict(config.optimizer))),
+        "schedule": _without_defaults("schedule", used_options("schedule", asdict(config.schedule))),
         "budget": asdict(config.budget),
         "trainer": _without_defaults("trainer", {"precision": config.trainer.precision}),
     }
@@ -77,7 +91,36 @@ def workload_identity(config: Config, task: Task) -> dict[str, Any]:
 def entry_identity(norm: ChosenNorm) -> dict[str, Any]:
     """Return what makes a contestant: norm, version, and its options without those at their introduction default."""
     options = _without_defaults(f"norm.{norm.norm.name}", norm.options)
-    return {"norm": norm.norm.name, "version": norm.norm.version, "options": options}
+    identity = {"norm": norm.norm.name, "version": norm.norm.version, "options": options}
+    # a class path may be read as either kind; a registered norm is of one
+    return identity if norm.norm.name in NORMS.names() else identity | {"kind": norm.norm.kind}
+
+
+def used_options(group: str, options: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the options of an optimizer or a schedule that decide its numbers."""
+    used = ALWAYS_USED[group] + USED_OPTIONS[group][options["name"]]
+    return {name: value for name, value in options.items() if name in used}
+
+
+def refuse_unused(config: Config) -> None:
+    """Raise UserError for an option that is set and that the chosen optimizer or schedule does not use."""
+    for group in USED_OPTIONS:
+        options = asdict(getattr(config, group))
+        for name in set(options) - set(used_options(group, options)):
+            if options[name] != INTRODUCTION_DEFAULTS[group][name]:
+                users = [choice for choice, used in USED_OPTIONS[group].items() if name in used]
+                raise UserError(
+                    f"{group}.{name}={options[name]} has no effect with {group}={options['name']}; "
+                    f"it belongs to {group}={' or '.join(users)}"
+                )
+
+
+def _used_by_model(options: Mapping[str, Any]) -> dict[str, Any]:
+    custom = options["name"] == "custom"
+    used = {name: value for name, value in options.items() if not custom or name in USED_BY_CUSTOM_MODELS}
+    if options["initialisation"] != "gaussian":
+        used.pop("initialisation_std")
+    return used
 
 
 def _without_defaults(table: str, options: Mapping[str, Any]) -> dict[str, Any]:

@@ -17,6 +17,7 @@ from bnbench.errors import UserError, nearest
 from bnbench.models import build_network
 from bnbench.norms import ChosenNorm
 from bnbench.training.allocation import keep_freed_memory
+from bnbench.training.cells import refuse_unused
 from bnbench.training.data_order import DataOrder
 from bnbench.training.evaluator import Evaluator, Observer
 from bnbench.training.history import Trajectory
@@ -51,6 +52,7 @@ def check_training(config: Config, task: Task, norm: ChosenNorm) -> None:
     """Raise UserError for a configuration that cannot train this task with this norm."""
     check_optimizer(config.optimizer.name)
     schedule_factor(asdict(config.schedule), max_steps=config.budget.max_steps)
+    refuse_unused(config)
     if config.trainer.precision not in PRECISIONS:
         raise UserError(
             f"trainer.precision={config.trainer.precision!r}: {nearest(config.trainer.precision, PRECISIONS)}"

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 import numpy as np
+import torch
 
 from bnbench.config import Config
 from bnbench.datasets import Task, load
@@ -27,7 +28,7 @@ from bnbench.training.evaluator import Observer
 from bnbench.training.fit import Member, check_training, fit, may_stack, network_of
 from bnbench.training.history import Trajectory
 from bnbench.training.memory import replicas_that_fit
-from bnbench.training.outcome import describe, history_of, seed_results
+from bnbench.training.outcome import describe, environment, history_of, seed_results
 
 
 @dataclass
@@ -41,6 +42,7 @@ class CellReport:
     reused: list[int] = field(default_factory=list)
     diverged: list[int] = field(default_factory=list)
     elsewhere: str | None = None
+    removed: list[str] = field(default_factory=list)
     train_seconds: float = 0.0
     error: str | None = None
     traceback: str | None = None
@@ -64,6 +66,7 @@ class Part:
 
 
 ALL = 2**31
+A_WEEK_SECONDS = 7 * 24 * 3600.0
 
 Observe = Callable[[Sequence[Part], Task], Sequence[JobObserver]]
 
@@ -75,10 +78,12 @@ def run_job(
     command: str = "",
     observe: Observe = lambda parts, task: (),
     task: Task | None = None,
+    wait: bool = False,
 ) -> list[CellReport]:
     """Train what is missing of a configuration's cells; return what became of each.
 
-    A cell that another process trains is left to it. An exception in training becomes a `failed` record and an error
+    A cell that another process trains is left to it, or with `wait` looked at again once that is done: the other may
+    have been asked for fewer seeds. An exception in training becomes a `failed` record and an error
     in the report. Raises UserError when the configuration cannot be trained at all.
     """
     norm = choose_norm(config.norm)
@@ -86,13 +91,16 @@ def run_job(
     task = load(config.dataset) if task is None else task
     check_training(config, task, norm)
     cells = plan_cells(config, task, norm)
+    network_of(config, task, norm)  # refused here, before anything is written
     for experiment in experiments:
         add_cells(config.runs_dir, experiment, index_of(cells))
     reports = {cell.cell_id: CellReport(_name(cell, len(cells) > 1), cell.cell_id, str(cell.folder)) for cell in cells}
+    patience = A_WEEK_SECONDS if wait else 0.0
     with ExitStack() as locks:
+        locks.callback(torch.set_num_threads, torch.get_num_threads())
         mine = []
         for cell in cells:
-            if not cell.missing_seeds() or locks.enter_context(cell_lock(cell.folder)):
+            if not cell.missing_seeds() or locks.enter_context(cell_lock(cell.folder, wait_seconds=patience)):
                 mine.append(cell)
             else:
                 reports[cell.cell_id].elsewhere = holder(cell.folder)
@@ -104,7 +112,7 @@ def run_job(
             [cell for cell in mine if missing[cell.cell_id]],
             missing,
             reports,
-            Setting(config, task, norm, tuple(experiments), command, observe),
+            Setting(config, task, norm, tuple(experiments), environment(config, command), observe),
         )
     return list(reports.values())
 
@@ -117,7 +125,7 @@ class Setting:
     task: Task
     norm: ChosenNorm
     experiments: tuple[str, ...]
-    command: str
+    environment: dict[str, Any]
     observe: Observe
 
 
@@ -144,7 +152,7 @@ def _train(
             _record_failure(parts, reports, setting, error)
             return
     for cell in cells:
-        remove_unfinished(cell.folder)
+        reports[cell.cell_id].removed = [path.name for path in remove_unfinished(cell.folder)]
 
 
 def chunks(cells: Sequence[Cell], missing: dict[str, tuple[int, ...]], *, limit: int) -> Iterator[list[Part]]:
@@ -186,7 +194,7 @@ def _train_chunk(parts: list[Part], reports: dict[str, CellReport], setting: Set
 def _record(part: Part, trajectory: Trajectory, setting: Setting) -> Any:
     members = np.array(part.members, dtype=np.int64)
     history = history_of(part.cell, setting.task, trajectory, members, part.seeds)
-    record = describe(part.cell, setting.task, experiments=setting.experiments, command=setting.command) | {
+    record = describe(part.cell, setting.task, experiments=setting.experiments, environment=setting.environment) | {
         "status": "finished",
         "seeds": seed_results(setting.task, trajectory, members, part.seeds),
         "rows": len(history.seed),
@@ -208,7 +216,7 @@ def _record_failure(parts: list[Part], reports: dict[str, CellReport], setting: 
             continue
         report.error = text
         report.traceback = "".join(traceback.format_exception(error))
-        record = describe(part.cell, setting.task, experiments=setting.experiments, command=setting.command) | {
+        record = describe(part.cell, setting.task, experiments=setting.experiments, environment=setting.environment) | {
             "status": "failed",
             "seeds": [{"seed": seed, "status": "failed"} for seed in part.seeds],
             "rows": 0,

@@ -1,6 +1,8 @@
 """A trajectory becomes the record of each cell that took part in it."""
 
 import platform
+import shutil
+import subprocess
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from importlib import metadata
@@ -10,7 +12,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from bnbench.config import as_dict
+from bnbench.config import Config, as_dict
 from bnbench.datasets import Task
 from bnbench.records import SCHEMA_VERSION, History
 from bnbench.training.cells import Cell
@@ -72,7 +74,7 @@ def seed_results(task: Task, trajectory: Trajectory, members: Integers, seeds: S
     return results
 
 
-def describe(cell: Cell, task: Task, *, experiments: Sequence[str], command: str) -> dict[str, Any]:
+def describe(cell: Cell, task: Task, *, experiments: Sequence[str], environment: dict[str, Any]) -> dict[str, Any]:
     """Return the part of a cell's record that is known before training: what is asked, of what, on what machine."""
     return {
         "schema_version": SCHEMA_VERSION,
@@ -88,22 +90,35 @@ def describe(cell: Cell, task: Task, *, experiments: Sequence[str], command: str
         "identity": cell.identity,
         "metric": {"name": task.metric_name, "direction": task.direction, "trivial": task.trivial},
         "targets": task.targets,
-        "environment": environment(command),
+        "environment": environment,
     }
 
 
-def environment(command: str) -> dict[str, Any]:
-    """Return what the numbers were made with; nothing in it decides which cell they belong to."""
-    cuda = torch.cuda.is_available()
+def environment(config: Config, command: str) -> dict[str, Any]:
+    """Return what the numbers are made with, as training starts; nothing in it decides which cell they belong to."""
+    on_gpu = config.trainer.accelerator != "cpu" and torch.cuda.is_available()
     return {
         "command": command,
         "started_at": datetime.now(UTC).isoformat(timespec="seconds"),
         "python": platform.python_version(),
         "platform": platform.platform(),
         "processor": _processor(),
-        "gpu": torch.cuda.get_device_name(0) if cuda else None,
+        "device": torch.cuda.get_device_name(0) if on_gpu else "cpu",
+        "threads": config.trainer.threads,
+        "dataset_path": config.dataset.path,
+        "commit": _commit(),
         "versions": {name: _version(name) for name in DISTRIBUTIONS},
     }
+
+
+def _commit() -> str | None:
+    """Return the commit of the checkout the package runs from, if it runs from one."""
+    root = Path(__file__).parents[2]
+    git = shutil.which("git")
+    if git is None or not (root / ".git").exists():
+        return None
+    asked = subprocess.run([git, "-C", str(root), "rev-parse", "HEAD"], capture_output=True, text=True, check=False)
+    return asked.stdout.strip() or None
 
 
 def _version(distribution: str) -> str | None:

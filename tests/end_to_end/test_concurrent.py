@@ -33,3 +33,23 @@ def test_concurrent_sweeps_train_every_cell_once(
     alone = command(*SWEEP, f"runs_dir={tmp_path / 'alone'}")
     assert alone.code == 0
     assert_same(histories(command.runs), histories(tmp_path / "alone"))
+
+
+@pytest.mark.slow
+def test_a_sweep_that_was_asked_for_more_seeds_waits_and_trains_the_rest(command: Any) -> None:
+    few, many = ("seeds=2", "seeds=5")
+    runs = [
+        command.start("norm=none", seeds, "budget.max_steps=3000", "+experiment=quickstart") for seeds in (few, many)
+    ]
+    assert [run.wait().code for run in runs] == [0, 0]
+    records = load_records(command.runs).records
+    assert sorted(seed["seed"] for record in records for seed in record.seeds) == [0, 1, 2, 3, 4]
+
+
+def test_a_sweep_without_the_reference_is_compared_with_the_one_trained_before(command: Any) -> None:
+    short = ("+experiment=quickstart", "seeds=2", "budget.max_steps=20")
+    assert command("norm=none", *short).code == 0
+    batch = command("norm=batch", *short)
+    assert batch.code == 0
+    assert "is in none of these runs" not in batch.said
+    assert "none: the reference" in batch.said
