@@ -3,8 +3,10 @@
 import hashlib
 import importlib
 import inspect
+import linecache
 import sys
 from collections.abc import Callable
+from functools import partial
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -39,11 +41,65 @@ def load_class_path(class_path: str, *, key: str) -> Callable[..., Any]:
 
 
 def source_version(entry: Callable[..., Any]) -> str:
-    """Return what stands for a stranger's version in a cell: source hash and distribution version."""
-    module = inspect.getmodule(entry)
-    file = getattr(module, "__file__", None)
-    digest = hashlib.sha256(Path(file).read_bytes()).hexdigest()[:12] if file else "no-source"
+    """Return what stands for a stranger's version in a cell: source hash, distribution version, a partial's arguments.
+
+    Without a file, as in a notebook, the source of `entry` alone is hashed. Raises UserError where there is none.
+    """
+    if isinstance(entry, partial):
+        given = [_argument_text(value) for value in entry.args]
+        given += [f"{name}={_argument_text(value)}" for name, value in sorted(entry.keywords.items())]
+        return f"{source_version(entry.func)},partial({', '.join(given)})"
+    defined = _definition(entry)
+    module = inspect.getmodule(defined)
     package = (module.__name__ if module else "").partition(".")[0]
     distributions = metadata.packages_distributions().get(package, [])
     versions = [f"{name}={metadata.version(name)}" for name in sorted(set(distributions))]
+    file = getattr(module, "__file__", None)
+    if file and Path(file).is_file():
+        digest = _hash(Path(file).read_bytes())
+    elif package in sys.builtin_module_names and package != "__main__":
+        digest = "no-source"  # part of Python itself
+    else:
+        digest = _hash(_source_text(defined).encode())
     return ",".join([digest, *versions])
+
+
+def _definition(entry: Callable[..., Any]) -> Any:
+    """Return the class or function an entry was defined as: of an instance that can be called, its class."""
+    entry = inspect.unwrap(entry)
+    return entry if inspect.isclass(entry) or inspect.isroutine(entry) else type(entry)
+
+
+def _source_text(defined: Any) -> str:
+    """Return the source of a class or function that is in no file."""
+    try:
+        return inspect.getsource(defined)
+    except (OSError, TypeError):  # how inspect says that it found none, as of any class of a notebook
+        text = _cell_text(defined)
+    if text:
+        return text
+    raise UserError(
+        f"'{getattr(defined, '__qualname__', defined)}' has no source to tell its versions apart by; put it in a file "
+        "that Python can import"
+    )
+
+
+def _cell_text(defined: Any) -> str:
+    """Return the whole notebook cell that a class with methods was defined in; empty where there is none."""
+    values = vars(defined).values() if inspect.isclass(defined) else ()
+    methods = [value for value in values if inspect.isfunction(value)]
+    cells = ("".join(linecache.getlines(method.__code__.co_filename)) for method in methods)
+    return next((cell for cell in cells if cell), "")
+
+
+def _argument_text(value: Any) -> str:
+    if callable(value):
+        return f"{getattr(_definition(value), '__qualname__', '')}[{source_version(value)}]"
+    text = repr(value)
+    if " at 0x" in text:  # an address: another one in every process
+        raise UserError(f"{text} in a partial does not tell its value; expected numbers, text, classes or functions")
+    return text
+
+
+def _hash(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()[:12]

@@ -7,6 +7,7 @@ from typing import Any, Literal, TypeVar
 
 from torch import nn
 
+from bnbench.class_path import source_version
 from bnbench.errors import UserError, nearest
 from bnbench.registry import Registry
 
@@ -19,8 +20,8 @@ class Norm:
     """A registered normalization layer.
 
     `factory` takes `num_features` (kind activation) or a `torch.nn.Linear` (kind weight), then its options by keyword.
-    `version` is raised by hand whenever the numbers of the norm change. `minimum_batch` is the smallest batch the norm
-    can train on: 2 where statistics are taken over the batch.
+    `version` is raised by hand whenever the numbers of the norm change, or stands for a stranger's source.
+    `minimum_batch` is the smallest batch the norm can train on: 2 where statistics are taken over the batch.
     """
 
     name: str
@@ -48,11 +49,23 @@ class Norm:
             if option not in taken:
                 raise UserError(f"norm '{self.name}' takes no option '{option}'; {nearest(option, taken)}")
         for option, default in self.defaults().items():
-            if option in options and not _is_like(options[option], default):
+            if option in options and not self._may_stand_for(default, options[option]):
                 kind = type(default).__name__
                 raise UserError(
                     f"norm '{self.name}': {option}={options[option]!r}: expected {kind}, as in {option}={default}"
                 )
+
+    def _may_stand_for(self, default: Any, value: Any) -> bool:
+        """Return whether a value can take the place of a default; what a stranger's numbers mean it knows better."""
+        if isinstance(default, bool):
+            return isinstance(value, bool)
+        if not isinstance(default, int | float):
+            return True  # what None or a tuple stands for, only the norm knows
+        if isinstance(value, bool):
+            return False
+        if not is_ours(self.factory):
+            return value is None or isinstance(value, int | float)
+        return isinstance(value, int) or (isinstance(value, float) and isinstance(default, float))
 
     def _parameters(self) -> list[inspect.Parameter]:
         try:
@@ -61,26 +74,25 @@ class Norm:
             raise UserError(f"norm '{self.name}' has no signature to read its options from: {error}") from error
 
 
-def _is_like(value: Any, default: Any) -> bool:
-    """Return whether a value can stand for a default: a whole number for a float, no bool for a number."""
-    if isinstance(default, bool):
-        return isinstance(value, bool)
-    if isinstance(default, int | float):
-        allowed = (int, float) if isinstance(default, float) else (int,)
-        return isinstance(value, allowed) and not isinstance(value, bool)
-    return True  # what a stranger's None or tuple stands for, only the stranger knows
+def is_ours(factory: Callable[..., nn.Module]) -> bool:
+    """Return whether a norm comes with bnbench."""
+    return str(getattr(factory, "__module__", "")).startswith(f"{__package__}.")
 
 
 NORMS: Registry[Norm] = Registry("norm")
 
 
 def norm(
-    name: str, *, kind: Kind = "activation", version: int = 1, batch_coupled: bool = False
+    name: str, *, kind: Kind = "activation", version: int | str | None = None, batch_coupled: bool = False
 ) -> Callable[[Factory], Factory]:
-    """Return the decorator that registers a norm's factory under `name`."""
+    """Return the decorator that registers a norm's factory under `name`.
+
+    Without a `version` it is 1 for a norm of bnbench, and for another one its source and distribution version.
+    """
 
     def decorate(factory: Factory) -> Factory:
-        NORMS.add(name, Norm(name, factory, kind, version, batch_coupled, 2 if batch_coupled else 1))
+        told = (1 if is_ours(factory) else source_version(factory)) if version is None else version
+        NORMS.add(name, Norm(name, factory, kind, told, batch_coupled, 2 if batch_coupled else 1))
         return factory
 
     return decorate

@@ -1,6 +1,7 @@
 """Choosing a norm by name or class path, what it is called on a board, and what is refused."""
 
 from collections.abc import Callable
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -129,6 +130,82 @@ def test_version_of_a_stranger_follows_its_source(tmp_path: Path, monkeypatch: p
         versions.append(chosen.norm.version)
     assert versions[0] != versions[1]
     assert "torch=" in str(choose_norm({"name": "custom", "class_path": "torch.nn:LayerNorm"}).norm.version)
+
+
+@pytest.fixture
+def no_lasting_names(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(NORMS, "_entries", dict(NORMS._entries))
+
+
+@pytest.mark.usefixtures("no_lasting_names")
+@pytest.mark.parametrize("form", ["Mine", "partial(Mine, scale=2)", "Factory()"])
+def test_registered_norm_of_a_stranger_has_the_version_of_its_source(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, form: str
+) -> None:
+    monkeypatch.syspath_prepend(tmp_path)
+    versions = []
+    for number, comment in enumerate(("", "", "# edited")):
+        module = f"registering_{abs(hash(form))}_{number}"
+        (tmp_path / f"{module}.py").write_text(
+            f"from functools import partial\nfrom torch import nn\nimport bnbench\n{comment}\n"
+            "class Mine(nn.Identity):\n"
+            "    def __init__(self, num_features, *, scale=1):\n        super().__init__()\n"
+            "class Factory:\n"
+            "    def __call__(self, num_features):\n        return Mine(num_features)\n"
+        )
+        names = vars(import_module(module))
+        register(f"mine {number}")(eval(form, names))
+        versions.append(choose_norm({"name": f"mine {number}"}).norm.version)
+    assert versions[0] == versions[1] != versions[2]
+    assert ("scale=2" in str(versions[0])) == ("scale=2" in form)
+
+
+@pytest.mark.usefixtures("no_lasting_names")
+@pytest.mark.parametrize("version", [1, 7, "2026-01"])
+def test_version_an_author_gives_is_kept(version: int | str) -> None:
+    register("versioned", version=version)(nn.LayerNorm)
+    assert NORMS.get("versioned").version == version
+
+
+@pytest.mark.parametrize("name", NORMS.names())
+def test_norm_of_bnbench_has_a_version_raised_by_hand(name: str) -> None:
+    assert type(NORMS.get(name).version) is int
+
+
+@pytest.mark.parametrize("kind", ["activation", "weight"])
+def test_kind_of_a_class_path_is_the_one_chosen(kind: str) -> None:
+    config = {"name": "custom", "class_path": "torch.nn:LayerNorm", "kind": kind, "eps": 0.1}
+    assert choose_norm(config).norm.kind == kind
+    assert "kind" not in choose_norm(config).options
+    assert choose_norm({"name": "custom", "class_path": "torch.nn:LayerNorm"}).norm.kind == "activation"
+
+
+@pytest.mark.parametrize("value", [None, 0.5, 3])
+def test_number_of_a_stranger_may_be_any_number_or_none(value: Any) -> None:
+    config = {"name": "custom", "class_path": "torch.nn:BatchNorm1d", "momentum": value}
+    assert choose_norm(config).maker(0)(4).momentum == value
+    assert choose_norm({"name": "custom", "class_path": "torch.nn:LocalResponseNorm", "k": value}).options["k"] == value
+
+
+def strange(num_features: int, *, parts: int = 2, centred: bool = True) -> nn.Module:
+    return nn.Identity()
+
+
+@pytest.mark.usefixtures("no_lasting_names")
+def test_whole_number_of_a_stranger_may_be_a_fraction_but_a_bool_is_a_bool() -> None:
+    register("strange")(strange)
+    assert choose_norm({"name": "strange", "parts": 0.5}).options["parts"] == 0.5
+    for option, value in (("parts", True), ("parts", "2"), ("centred", 1), ("centred", None)):
+        with pytest.raises(
+            UserError, match=f"norm 'strange': {option}={value!r}: expected (int|bool), as in {option}="
+        ):
+            choose_norm({"name": "strange", option: value})
+
+
+@pytest.mark.parametrize(("name", "option"), [("batch", "momentum"), ("batch", "eps"), ("group", "num_groups")])
+def test_number_of_a_norm_of_bnbench_is_never_none(name: str, option: str) -> None:
+    with pytest.raises(UserError, match=f"norm '{name}': {option}=None: expected (int|float), as in {option}="):
+        choose_norm({"name": name, option: None})
 
 
 def test_name_that_is_taken_is_refused() -> None:
