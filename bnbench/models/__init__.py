@@ -2,6 +2,7 @@
 
 from bnbench.models.build import build_network as build_network
 from bnbench.models.build import check_model as check_model
+from bnbench.models.build import decaying_parameters as decaying_parameters
 from bnbench.models.build import model_version as model_version
 from bnbench.models.initialisation import INITIALISATIONS as INITIALISATIONS
 from bnbench.models.mlp import ACTIVATIONS as ACTIVATIONS

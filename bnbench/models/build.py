@@ -14,6 +14,9 @@ from bnbench.models.mlp import ACTIVATIONS, MLP, NORM_PLACEMENTS
 from bnbench.norms import ChosenNorm, MakeNorm
 from bnbench.seeding import global_stream, key_random_streams, one_thread
 
+# where a built network keeps the names of the parameters of its norm layers
+_NORM_PARAMETERS = "_norm_parameters"
+
 # the keys of the model configuration that are arguments of the MLP
 MLP_OPTIONS = (
     "hidden",
@@ -54,7 +57,24 @@ def build_network(
     if not any(parameter.requires_grad for parameter in network.parameters()):
         raise UserError(f"model '{model['name']}' with norm '{norm.entry}' has no parameter to train")
     key_random_streams(network, seed)
+    # a layer of the norm may have been given other modules by now, but these hold its very parameters
+    of_norms = {id(parameter) for layer in layers for parameter in layer.parameters()}
+    names = frozenset(name for name, parameter in network.named_parameters() if id(parameter) in of_norms)
+    setattr(network, _NORM_PARAMETERS, names)
     return network
+
+
+def decaying_parameters(network: nn.Module) -> frozenset[str]:
+    """Return the names of the parameters that weight decay pulls at: the weights, those of a weight norm included.
+
+    Not biases, not parameters with fewer than two dimensions, not those of the norm layers `build_network` made.
+    """
+    of_norms: frozenset[str] = getattr(network, _NORM_PARAMETERS, frozenset())
+    return frozenset(
+        name
+        for name, parameter in network.named_parameters()
+        if parameter.dim() >= 2 and name.rpartition(".")[2] != "bias" and name not in of_norms
+    )
 
 
 def _construct(model: Mapping[str, Any], num_inputs: int, num_outputs: int, make_norm: MakeNorm) -> nn.Module:

@@ -73,7 +73,9 @@ class ReplicaTraining(lightning.LightningModule):
     def configure_optimizers(self) -> Any:
         """Return torch's optimizer over slices of the stacks, and the schedule, stepped every step."""
         # made here and not before: by now Lightning has moved the stacks to their device and precision
-        self._optimizer = StackedOptimizer(self.replicas.trained, self._options, self._learning_rates)
+        self._optimizer = StackedOptimizer(
+            self.replicas.trained, self._options, self._learning_rates, decays=self.replicas.trained_decay
+        )
         scheduler = LambdaLR(self._optimizer.torch, self.schedule)
         return {"optimizer": self._optimizer.torch, "lr_scheduler": {"scheduler": scheduler, "interval": "step"}}
 

@@ -63,17 +63,22 @@ class _Pack:
 class StackedOptimizer:
     """A torch optimizer over slices of the stacked parameters: one slice per learning rate.
 
-    Slices share memory with the stacks, so a step updates them in place. Only parameters with two dimensions per
-    replica (weights) decay; biases and the parameters of norms do not.
+    Slices share memory with the stacks, so a step updates them in place. `decays` says of each stack whether weight
+    decay pulls at it.
     """
 
     def __init__(
-        self, stacks: Sequence[nn.Parameter], options: Mapping[str, Any], learning_rates: Sequence[float]
+        self,
+        stacks: Sequence[nn.Parameter],
+        options: Mapping[str, Any],
+        learning_rates: Sequence[float],
+        *,
+        decays: Sequence[bool],
     ) -> None:
         self.stacks = list(stacks)
         self._slices: list[tuple[_Pack, slice, nn.Parameter]] = []
-        decaying = _packs([stack for stack in self.stacks if stack.dim() > 2])
-        others = _packs([stack for stack in self.stacks if stack.dim() <= 2])
+        decaying = _packs([stack for stack, decay in zip(self.stacks, decays, strict=True) if decay])
+        others = _packs([stack for stack, decay in zip(self.stacks, decays, strict=True) if not decay])
         groups = [
             {
                 "params": [self._slice(pack, part) for pack in packs],

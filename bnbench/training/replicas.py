@@ -6,6 +6,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from bnbench.models import decaying_parameters
 from bnbench.training.skeleton import Names, Skeleton
 
 
@@ -26,6 +27,8 @@ class Replicas(nn.Module):
         self.parameters_stacked = nn.ParameterList(
             _stacked([network.get_parameter(name) for network in networks]) for name in self.parameter_names
         )
+        decaying = decaying_parameters(networks[0])
+        self._decays = [name in decaying for name in self.parameter_names]
         for position, name in enumerate(self.buffer_names):
             self.register_buffer(_buffer(position), torch.stack([network.get_buffer(name) for network in networks]))
         self._members = list(range(len(networks)))
@@ -40,6 +43,13 @@ class Replicas(nn.Module):
     def trained(self) -> list[nn.Parameter]:
         """Return the stacked parameters that are not frozen."""
         return [stack for stack in self.parameters_stacked if stack.requires_grad]
+
+    @property
+    def trained_decay(self) -> list[bool]:
+        """Return of each of those whether weight decay pulls at it."""
+        return [
+            decays for stack, decays in zip(self.parameters_stacked, self._decays, strict=True) if stack.requires_grad
+        ]
 
     @property
     def buffers_stacked(self) -> list[Tensor]:

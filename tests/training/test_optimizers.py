@@ -11,6 +11,8 @@ from bnbench.training.optimizers import OPTIMIZERS, StackedOptimizer, check_opti
 
 # no size but the first fills a vector register; the last parameter of a replica is a single number
 SHAPES = ((16, 4), (13, 7), (13,), (5,), (1, 1), ())
+# a matrix may be told not to decay, and a vector to
+DECAYS = (True, False, True, False, True, False)
 RATES = (0.01, 0.01, 0.2)
 BASE = {
     "weight_decay": 0.1,
@@ -41,8 +43,8 @@ def take_step(optimizer: StackedOptimizer, values: list[Tensor]) -> None:
 
 
 def single_optimizer(parameters: list[nn.Parameter], options: dict[str, Any], rate: float) -> torch.optim.Optimizer:
-    weights = [parameter for parameter in parameters if parameter.dim() == 2]
-    others = [parameter for parameter in parameters if parameter.dim() != 2]
+    weights = [parameter for parameter, decays in zip(parameters, DECAYS, strict=True) if decays]
+    others = [parameter for parameter, decays in zip(parameters, DECAYS, strict=True) if not decays]
     groups = [{"params": weights, "weight_decay": options["weight_decay"]}, {"params": others, "weight_decay": 0.0}]
     if options["name"] in ("sgd", "momentum"):
         momentum = options["momentum"] if options["name"] == "momentum" else 0.0
@@ -56,7 +58,7 @@ def single_optimizer(parameters: list[nn.Parameter], options: dict[str, Any], ra
 @pytest.mark.parametrize("name", OPTIMIZERS)
 def test_stacked_steps_equal_torchs_steps_on_each_replica(name: str, nesterov: bool) -> None:
     options = {**BASE, "name": name, "nesterov": nesterov}
-    together = StackedOptimizer(stacks(), options, RATES)
+    together = StackedOptimizer(stacks(), options, RATES, decays=DECAYS)
     alone = [[nn.Parameter(stack.detach()[replica].clone()) for stack in stacks()] for replica in range(3)]
     singles = [single_optimizer(parameters, options, rate) for parameters, rate in zip(alone, RATES, strict=True)]
     for step in range(5):
@@ -74,7 +76,7 @@ def test_stacked_steps_equal_torchs_steps_on_each_replica(name: str, nesterov: b
 @pytest.mark.parametrize("name", OPTIMIZERS)
 def test_state_follows_the_replicas_that_stay(name: str, kept: list[int]) -> None:
     options = {**BASE, "name": name}
-    whole, part = StackedOptimizer(stacks(), options, RATES), StackedOptimizer(stacks(), options, RATES)
+    whole, part = (StackedOptimizer(stacks(), options, RATES, decays=DECAYS) for _ in range(2))
     for step in range(3):
         take_step(whole, gradients(step))
         take_step(part, gradients(step))
@@ -89,17 +91,16 @@ def test_state_follows_the_replicas_that_stay(name: str, kept: list[int]) -> Non
         assert torch.equal(one[chosen], other)
 
 
-def test_only_weights_decay() -> None:
-    optimizer = StackedOptimizer(stacks(), {**BASE, "name": "sgd"}, RATES)
+def test_only_what_is_told_to_decays() -> None:
+    optimizer = StackedOptimizer(stacks(), {**BASE, "name": "sgd"}, RATES, decays=DECAYS)
     take_step(optimizer, [torch.zeros_like(stack) for stack in optimizer.stacks])
-    for before, after in zip(stacks(), optimizer.stacks, strict=True):
-        decays = before.dim() == 3
+    for before, after, decays in zip(stacks(), optimizer.stacks, DECAYS, strict=True):
         factor = 1 - torch.tensor(RATES, dtype=torch.float64).view(-1, *[1] * (before.dim() - 1)) * 0.1
         torch.testing.assert_close(after, before * factor if decays else before)
 
 
 def test_parameter_without_gradient_stays() -> None:
-    optimizer = StackedOptimizer(stacks(), {**BASE, "name": "sgd", "weight_decay": 0.0}, RATES)
+    optimizer = StackedOptimizer(stacks(), {**BASE, "name": "sgd", "weight_decay": 0.0}, RATES, decays=DECAYS)
     optimizer.stacks[1].grad = torch.ones_like(optimizer.stacks[1])
     optimizer.take_gradients()
     optimizer.torch.step()

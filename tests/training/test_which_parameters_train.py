@@ -1,4 +1,4 @@
-"""Which parameters of a network of one's own train: a frozen one does not, stacked or not, whatever the optimizer."""
+"""Which parameters of a network are trained, and which decay: not the frozen ones, not norms and biases."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -31,6 +31,30 @@ class Frozen(nn.Module):
     def forward(self, inputs):
         hidden = torch.relu(self.norm(self.first(inputs)) * self.scale)
         return self.last(torch.relu(self.second(hidden)))
+
+
+class Gated(nn.Module):
+    """A norm with matrices of its own: a Linear, and a mixing of features."""
+
+    def __init__(self, num_features):
+        super().__init__()
+        self.gate = nn.Linear(num_features, num_features)
+        self.mixing = nn.Parameter(torch.eye(num_features))
+
+    def forward(self, inputs):
+        return (inputs * self.gate(inputs)) @ self.mixing
+
+
+class WideBias(nn.Module):
+    """A bias of two dimensions."""
+
+    def __init__(self, num_inputs, num_outputs, make_norm):
+        super().__init__()
+        self.weight = nn.Parameter(torch.randn(num_inputs, num_outputs))
+        self.bias = nn.Parameter(torch.ones(1, num_outputs))
+
+    def forward(self, inputs):
+        return inputs @ self.weight + self.bias
 
 
 def nothing(num_inputs, num_outputs, make_norm):
@@ -89,3 +113,26 @@ def test_network_with_frozen_parameters_stacks(
 def test_network_with_nothing_to_train_is_refused(configure: Callable[..., Any], task_of: Callable[..., Any]) -> None:
     with pytest.raises(UserError, match=r"model 'custom' with norm 'none' has no parameter to train"):
         network_of(configure(**custom("nothing")), task_of(), choose_norm({"name": "none"}))
+
+
+LINEARS = {"hidden.0.linear.weight", "hidden.1.linear.weight", "output.weight"}
+
+
+@pytest.mark.parametrize(
+    ("norm", "changes", "expected"),
+    [
+        ({"name": "none"}, {}, LINEARS),
+        ({"name": "batch"}, {}, LINEARS),
+        ({"name": "custom", "class_path": "own_parts:Gated"}, {}, LINEARS),
+        ({"name": "weight"}, {}, {"hidden.0.linear.direction", "hidden.1.linear.direction", "output.weight"}),
+        ({"name": "none"}, custom("WideBias"), {"weight"}),
+    ],
+)
+def test_weights_decay_and_neither_biases_nor_what_belongs_to_a_norm(
+    train: Callable[..., Any], norm: dict[str, Any], changes: dict[str, Any], expected: set[str]
+) -> None:
+    """Adam moves everything; what decay adds shows where a run with it and one without differ after a single step."""
+    options = {"budget__max_steps": 1, "budget__eval_every_steps": 1, "optimizer__name": "adamw", **changes}
+    plain, decayed = (train([0, 1], norm=norm, optimizer__weight_decay=decay, **options) for decay in (0.0, 0.5))
+    after, after_decay = plain.states[-1], decayed.states[-1]
+    assert {name for name in after if not torch.equal(after[name], after_decay[name])} == expected
