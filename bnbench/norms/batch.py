@@ -5,6 +5,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from bnbench.functional import batch_norm
+from bnbench.norms.checks import require_positive, require_share
 from bnbench.norms.registration import norm
 from bnbench.norms.statistics import BatchMoments
 
@@ -14,8 +15,9 @@ class Batch(nn.Module):
     """Normalize every feature by its mean and variance over the batch: y = γ (x − μ) / √(σ² + ε) + β.
 
     Shapes: (batch, features) → (batch, features). Parameters γ, β: (features,). State: running mean and unbiased
-    running variance, r ← (1 − momentum) r + momentum · statistic, used in evaluation. Raises ValueError on a training
-    batch of one row, whose variance is 0. Source: Ioffe and Szegedy 2015 (arXiv:1502.03167).
+    running variance, r ← (1 − momentum) r + momentum · statistic, used in evaluation. Raises UserError for an ε not
+    above 0 or a momentum outside [0, 1], ValueError on a training batch of one row, whose variance is 0.
+    Source: Ioffe and Szegedy 2015 (arXiv:1502.03167).
     """
 
     running_mean: Tensor
@@ -23,6 +25,8 @@ class Batch(nn.Module):
 
     def __init__(self, num_features: int, *, momentum: float = 0.1, eps: float = 1e-5) -> None:
         super().__init__()
+        require_share("batch", "momentum", momentum)
+        require_positive("batch", "eps", eps)
         self.momentum = momentum
         self.eps = eps
         self.weight = nn.Parameter(torch.ones(num_features))

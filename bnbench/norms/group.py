@@ -2,7 +2,7 @@
 
 from torch import nn
 
-from bnbench.norms.divisors import require_divisor
+from bnbench.norms.checks import require_divisor, require_positive
 from bnbench.norms.registration import norm
 
 
@@ -11,7 +11,9 @@ def group(num_features: int, *, num_groups: int = 4, eps: float = 1e-5, affine: 
     """Normalize every row over each of `num_groups` equal blocks of its features; one group is layer norm.
 
     Shapes: (batch, features) → (batch, features). Parameters γ, β: (features,). No state. Torch's own layer.
-    Raises UserError when the groups do not divide the features. Source: Wu and He 2018 (arXiv:1803.08494).
+    Raises UserError for an ε not above 0 and when the groups do not divide the features.
+    Source: Wu and He 2018 (arXiv:1803.08494).
     """
+    require_positive("group", "eps", eps)
     require_divisor("group", "num_groups", num_groups, num_features)
     return nn.GroupNorm(num_groups, num_features, eps=eps, affine=affine)

@@ -6,7 +6,7 @@ from torch import Tensor, nn
 from torch.nn.functional import layer_norm
 
 from bnbench.errors import UserError
-from bnbench.norms.divisors import require_divisor
+from bnbench.norms.checks import require_divisor, require_positive
 from bnbench.norms.registration import norm
 
 
@@ -20,12 +20,14 @@ class Instance(nn.Module):
     replica otherwise than a larger one.
 
     Shapes: (batch, features) → (batch, features), features = num_channels · length. Parameters with `affine`: one γ
-    and one β per channel. No state. Raises UserError when the channels do not divide the features or leave a length
-    of 1, where the output would be 0. Source: Ulyanov, Vedaldi and Lempitsky 2016 (arXiv:1607.08022).
+    and one β per channel. No state. Raises UserError for an ε not above 0 and when the channels do not divide the
+    features or leave a length of 1, where the output would be 0.
+    Source: Ulyanov, Vedaldi and Lempitsky 2016 (arXiv:1607.08022).
     """
 
     def __init__(self, num_features: int, *, num_channels: int = 2, eps: float = 1e-5, affine: bool = False) -> None:
         super().__init__()
+        require_positive("instance", "eps", eps)
         require_divisor("instance", "num_channels", num_channels, num_features)
         if num_features // num_channels < 2:
             raise UserError(

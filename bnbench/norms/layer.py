@@ -2,6 +2,7 @@
 
 from torch import nn
 
+from bnbench.norms.checks import require_positive
 from bnbench.norms.registration import norm
 
 
@@ -10,6 +11,7 @@ def layer(num_features: int, *, eps: float = 1e-5, affine: bool = True) -> nn.Mo
     """Normalize every row over its features: y = γ (x − μ) / √(σ² + ε) + β, with μ and σ² of the row.
 
     Shapes: (batch, features) → (batch, features). Parameters γ, β: (features,). No state. Torch's own layer.
-    Source: Ba, Kiros and Hinton 2016 (arXiv:1607.06450).
+    Raises UserError for an ε not above 0. Source: Ba, Kiros and Hinton 2016 (arXiv:1607.06450).
     """
+    require_positive("layer", "eps", eps)
     return nn.LayerNorm(num_features, eps=eps, elementwise_affine=affine)

@@ -2,6 +2,7 @@
 
 from torch import nn
 
+from bnbench.norms.checks import require_positive
 from bnbench.norms.registration import norm
 
 
@@ -10,6 +11,7 @@ def rms(num_features: int, *, eps: float = 1e-5, affine: bool = True) -> nn.Modu
     """Scale every row by its root mean square: y = γ x / √(mean(x²) + ε). Nothing is centred.
 
     Shapes: (batch, features) → (batch, features). Parameter γ: (features,). No state. Torch's own layer.
-    Source: Zhang and Sennrich 2019 (arXiv:1910.07467).
+    Raises UserError for an ε not above 0. Source: Zhang and Sennrich 2019 (arXiv:1910.07467).
     """
+    require_positive("rms", "eps", eps)
     return nn.RMSNorm(num_features, eps=eps, elementwise_affine=affine)

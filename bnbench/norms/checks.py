@@ -1,6 +1,20 @@
-"""The one check of norms that cut the features into equal parts."""
+"""The checks of options that several norms share."""
+
+from math import isfinite
 
 from bnbench.errors import UserError
+
+
+def require_positive(norm_name: str, option: str, value: float) -> None:
+    """Raise UserError unless `value` is a finite number above 0."""
+    if not (isfinite(value) and value > 0):
+        raise UserError(f"norm '{norm_name}': {option}={value}: expected a number above 0 (set norm.{option})")
+
+
+def require_share(norm_name: str, option: str, value: float) -> None:
+    """Raise UserError unless `value` lies in [0, 1]."""
+    if not 0 <= value <= 1:
+        raise UserError(f"norm '{norm_name}': {option}={value}: expected a number in [0, 1] (set norm.{option})")
 
 
 def require_divisor(norm_name: str, option: str, parts: int, num_features: int) -> None:
