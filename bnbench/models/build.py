@@ -9,7 +9,7 @@ from bnbench.class_path import load_class_path, source_version
 from bnbench.errors import UserError, nearest
 from bnbench.models.activations import stackable_activation
 from bnbench.models.initialisation import INITIALISATIONS, initialise
-from bnbench.models.layers import StackableDropout, StackableLinear
+from bnbench.models.layers import StackableDropout, StackableLinear, as_torch_made_it
 from bnbench.models.mlp import ACTIVATIONS, MLP, NORM_PLACEMENTS
 from bnbench.norms import ChosenNorm, MakeNorm
 from bnbench.seeding import global_stream, key_random_streams, one_thread
@@ -127,15 +127,30 @@ def model_version(model: Mapping[str, Any]) -> str | None:
 
 
 def _replace_linears(network: nn.Module, norm: ChosenNorm, *, seed: int, include_output: bool) -> nn.Module:
-    """Put the weight norm in the place of every Linear but the last one, which makes the outputs."""
-    places = [place for place, module in network.named_modules() if type(module) is nn.Linear]
+    """Put the weight norm in the place of every Linear but the last one, which makes the outputs.
+
+    A Linear whose weights are frozen stays: there is nothing to reparametrise.
+    """
+    places = [place for place, module in network.named_modules() if isinstance(module, nn.Linear)]
     if not places:
         raise UserError(f"norm '{norm.entry}' replaces torch.nn.Linear layers, and the model has none")
     kept = set() if include_output else {places[-1]}
 
     def swap(place: str, module: nn.Module) -> nn.Module:
-        if place in kept or type(module) is not nn.Linear:
+        if place in kept or not isinstance(module, nn.Linear):
             return module
+        if type(module) is not nn.Linear or not as_torch_made_it(module):
+            raise UserError(
+                f"norm '{norm.entry}' cannot replace '{place}', a {type(module).__name__}: expected a torch.nn.Linear "
+                "without hooks or parametrizations; take them away, or leave this norm out for this model"
+            )
+        if not module.weight.requires_grad:
+            return module
+        if module.bias is not None and not module.bias.requires_grad:
+            raise UserError(
+                f"norm '{norm.entry}' cannot replace '{place}': its bias is frozen and its weights are not; expected "
+                "both to train, or a Linear without bias"
+            )
         return norm.replace(module, seed=seed, name=place)
 
     return _map_modules(network, swap)
@@ -143,6 +158,8 @@ def _replace_linears(network: nn.Module, norm: ChosenNorm, *, seed: int, include
 
 def _make_stackable(network: nn.Module) -> nn.Module:
     def swap(_place: str, module: nn.Module) -> nn.Module:
+        if not as_torch_made_it(module):
+            return module
         if type(module) is nn.Linear:
             return StackableLinear.taking_over(module)
         if type(module) is nn.Dropout:

@@ -6,6 +6,14 @@ from torch import Tensor, nn
 from bnbench.functional import linear
 from bnbench.seeding import CounterRandom
 
+_HOOKS = ("_forward_hooks", "_forward_pre_hooks", "_backward_hooks", "_backward_pre_hooks")
+
+
+def as_torch_made_it(module: nn.Module) -> bool:
+    """Return whether nothing was hung on the module: no hooks, no forward of its own, no weight made from others."""
+    plain = "forward" not in vars(module) and not any(vars(module).get(name) for name in _HOOKS)
+    return plain and (not isinstance(module, nn.Linear) or set(module._parameters) == {"weight", "bias"})
+
 
 class StackableLinear(nn.Linear):
     """`torch.nn.Linear` through the product that has a rule for stacks of replicas; same parameters, same names."""

@@ -69,6 +69,41 @@ def function(num_inputs, num_outputs, make_norm):
     return nn.Sequential(nn.Linear(num_inputs, 5), make_norm(5), nn.SiLU(), nn.Linear(5, num_outputs))
 
 
+def double(module, arguments, output):
+    return 2 * output
+
+
+class Doubled(nn.Module):
+    """Everything that bnbench would replace, with its output doubled by a hook, or changed in another way."""
+
+    def __init__(self, num_inputs, num_outputs, make_norm, *, change="hook", frozen=()):
+        super().__init__()
+        self.linear = nn.Linear(num_inputs, 6)
+        self.norm = make_norm(6)
+        self.gate = nn.SiLU()
+        self.dropout = nn.Dropout(0.0)
+        self.last = nn.Linear(6, num_outputs)
+        for name in frozen:
+            getattr(self.linear, name).requires_grad_(False)
+        if change == "hook":
+            for module in (self.linear, self.gate, self.dropout):
+                module.register_forward_hook(double)
+        elif change == "pre-hook":
+            self.linear.register_forward_pre_hook(lambda module, arguments: (2 * arguments[0],))
+        elif change == "parametrization":
+            nn.utils.parametrize.register_parametrization(self.linear, "weight", Double())
+        elif change == "forward":
+            self.linear.forward = lambda inputs: 2 * inputs[:, :6]
+
+    def forward(self, inputs):
+        return self.last(self.dropout(self.gate(self.norm(self.linear(inputs)))))
+
+
+class Double(nn.Module):
+    def forward(self, weight):
+        return 2 * weight
+
+
 def number(num_inputs, num_outputs, make_norm):
     return 3
 
@@ -146,6 +181,43 @@ def test_parts_that_do_not_stack_are_replaced_wherever_they_stand(network: Calla
     assert type(made.get_submodule("gate.0")) is StackableLinear
     assert type(made.get_submodule("gate.1")) is StackableActivation
     assert type(made.get_submodule("dropout")) is StackableDropout
+
+
+CHANGES = ["hook", "pre-hook", "parametrization", "forward"]
+
+
+@pytest.mark.parametrize("change", CHANGES)
+def test_hooks_and_parametrizations_of_a_module_keep_their_effect(
+    network: Callable[..., nn.Module], change: str
+) -> None:
+    made = network(**custom("Doubled", options={"change": change}))
+    linear, last = made.get_submodule("linear"), made.get_submodule("last")
+    hidden = X @ linear.weight.T + linear.bias
+    if change == "pre-hook":
+        hidden = 2 * (hidden - linear.bias) + linear.bias
+    elif change == "forward":
+        hidden = 2 * X[:, :6]
+    factor = 2 if change == "hook" else 1
+    hidden = factor * factor * nn.functional.silu(factor * hidden)
+    expected = hidden @ last.weight.T + last.bias
+    torch.testing.assert_close(made.eval()(X), expected)
+    assert type(last) is StackableLinear
+    torch.testing.assert_close(Replicas([made], stacked=False, seeds=(0,)).eval()(X)[0], expected)
+
+
+@pytest.mark.parametrize("change", CHANGES)
+def test_weight_norm_refuses_a_linear_it_cannot_replace(network: Callable[..., nn.Module], change: str) -> None:
+    with pytest.raises(UserError, match=r"norm 'weight' cannot replace 'linear', a \w*Linear: expected a torch.nn.Lin"):
+        network("weight", **custom("Doubled", options={"change": change}))
+
+
+def test_weight_norm_leaves_a_frozen_linear_and_refuses_half_a_frozen_one(network: Callable[..., nn.Module]) -> None:
+    options = {"change": "none", "frozen": ["weight", "bias"]}
+    made = network("weight", **custom("Doubled", options=options))
+    assert type(made.get_submodule("linear")) is StackableLinear
+    assert not made.get_submodule("linear").weight.requires_grad
+    with pytest.raises(UserError, match=r"cannot replace 'linear': its bias is frozen"):
+        network("weight", **custom("Doubled", options={"change": "none", "frozen": ["bias"]}))
 
 
 def test_weight_norm_takes_the_place_of_every_linear_but_the_last(network: Callable[..., nn.Module]) -> None:
