@@ -123,6 +123,22 @@ def test_parameter_that_is_not_finite_at_an_evaluation_counts_at_that_step(train
     assert run.rows(1)[:, 0].tolist() == [0, 1]
 
 
+@pytest.mark.parametrize(("every", "expected"), [(1, 1), (2, 2), (3, 2), (6, 2)])
+def test_spoiled_parameter_counts_at_its_evaluation_or_at_the_next_loss(
+    train: Callable[..., Any], every: int, expected: int
+) -> None:
+    """The update of step 1 is not finite, its loss is: found at step 1 if that is evaluated, else by the loss of 2."""
+    run = train([0, 1], rates=[1e38, 0.1], norm="none", budget__eval_every_steps=every, task={"outputs": 1})
+    assert run.trajectory.diverged_at_step.tolist() == [expected, 0]
+
+
+@pytest.mark.parametrize("every", [1, 2, 3, 6])
+def test_loss_that_is_not_finite_counts_at_its_step_whatever_the_cadence(train: Callable[..., Any], every: int) -> None:
+    """At this rate step 1 leaves parameters that are huge but finite; the loss of step 2 is not."""
+    run = train([0, 1], rates=[1e10, 0.1], norm="none", budget__eval_every_steps=every, task={"outputs": 1})
+    assert run.trajectory.diverged_at_step.tolist() == [2, 0]
+
+
 @pytest.mark.parametrize("stacked", [True, False])
 def test_all_diverging_ends_cleanly_with_a_row_each(train: Callable[..., Any], stacked: bool) -> None:
     def change(replicas: Replicas, step: int) -> None:
