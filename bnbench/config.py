@@ -11,6 +11,7 @@ from bnbench.datasets.schema import DatasetConfig
 from bnbench.errors import UserError, nearest
 
 MODELS = ("mlp", "custom")
+MOST_SEEDS = 1_000_000  # seeds 0 … n-1 are for scoring; those from here on tune and set targets
 LARGEST_SEED = 2**63 - 1  # of the 64 bits of a column of the history
 
 
@@ -188,8 +189,8 @@ def parse_seeds(value: Any) -> tuple[int, ...]:
     if isinstance(value, int) and not isinstance(value, bool):
         if value < 1:
             raise UserError(f"seeds={value} asks for no seed; {expected}")
-        if value > LARGEST_SEED:
-            raise UserError(f"seeds={value}: {value} is above {LARGEST_SEED}; {expected}")
+        if value > MOST_SEEDS:
+            raise UserError(f"seeds={value} runs into the seeds kept for tuning, from {MOST_SEEDS} on; {expected}")
         return tuple(range(value))
     if not isinstance(value, list | tuple) or any(
         isinstance(seed, bool) or not isinstance(seed, int) for seed in value

@@ -71,7 +71,7 @@ def test_seeds_come_out_sorted_and_complete(seeds: set[int]) -> None:
         (2.0, r"seeds=2.0"),
         ([0.0, 1.0], r"seeds=\[0.0, 1.0\]"),
         (["a"], r"seeds=\['a'\]"),
-        (2**63, r"seeds=9223372036854775808: 9223372036854775808 is above 9223372036854775807"),
+        (1_000_001, r"seeds=1000001 runs into the seeds kept for tuning, from 1000000 on"),
         ([0, 2**63], r"seeds=\[0, 9223372036854775808\]: 9223372036854775808 is above 9223372036854775807"),
         (None, r"seeds=None"),
         ({"first": 0}, r"seeds=\{'first': 0\}"),
