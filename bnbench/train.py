@@ -30,27 +30,32 @@ def job(composed: DictConfig) -> None:
     """Run one job of a sweep, or the only one."""
     overrides = list(HydraConfig.get().overrides.task)
     number = 0 if OmegaConf.is_missing(HydraConfig.get().job, "num") else HydraConfig.get().job.num
-    note = partial(note_job, composed.runs_dir, number, overrides)
+    experiment = HydraConfig.get().runtime.choices.get("experiment")
+    attempt(composed, partial(note_job, composed.runs_dir, number, overrides), command_of(overrides), experiment or "")
+
+
+def attempt(
+    composed: DictConfig, note: Callable[..., None], command: str, experiment: str, *, wait: bool = False
+) -> None:
+    """Train what a job asks for and note what became of it; cells that another process holds are left for later."""
     try:
         config = read_config(composed)
         check_logger(config.logger)
-        experiment = HydraConfig.get().runtime.choices.get("experiment")
-        train = partial(
-            run_job,
+        cells = run_job(
             config,
             experiments=[experiment] if experiment else [],
-            command=command_of(overrides),
-            observe=partial(observers, config, experiment or ""),
+            command=command,
+            observe=partial(observers, config, experiment),
+            wait=wait,
         )
-        cells = train()
-        if any(cell.elsewhere for cell in cells):
-            LEFT.append(lambda: note(cells=train(wait=True)))
     except Exception as error:  # of this job alone: the sweep goes on
         note(refusal=said_of(error))
-    else:
-        note(cells=cells)
-        if os.environ.get(TRACEBACKS):
-            sys.stderr.writelines(cell.traceback for cell in cells if cell.traceback)
+        return
+    note(cells=cells)
+    if os.environ.get(TRACEBACKS):
+        sys.stderr.writelines(cell.traceback for cell in cells if cell.traceback)
+    if not wait and any(cell.elsewhere for cell in cells):
+        LEFT.append(partial(attempt, composed, note, command, experiment, wait=True))
 
 
 # jobs of this process with cells that another process held: it may have been asked for fewer seeds than we

@@ -91,7 +91,8 @@ def run_job(
     task = load(config.dataset) if task is None else task
     check_training(config, task, norm)
     cells = plan_cells(config, task, norm)
-    network_of(config, task, norm)  # refused here, before anything is written
+    # builds a network: what cannot be built is refused before anything is written
+    limit = replicas_that_fit(config, task, network_of(config, task, norm))
     for experiment in experiments:
         add_cells(config.runs_dir, experiment, index_of(cells))
     reports = {cell.cell_id: CellReport(_name(cell, len(cells) > 1), cell.cell_id, str(cell.folder)) for cell in cells}
@@ -112,7 +113,7 @@ def run_job(
             [cell for cell in mine if missing[cell.cell_id]],
             missing,
             reports,
-            Setting(config, task, norm, tuple(experiments), environment(config, command), observe),
+            Setting(config, task, norm, tuple(experiments), environment(config, command), observe, limit),
         )
     return list(reports.values())
 
@@ -127,6 +128,7 @@ class Setting:
     experiments: tuple[str, ...]
     environment: dict[str, Any]
     observe: Observe
+    limit: int
 
 
 def _train(
@@ -134,7 +136,6 @@ def _train(
 ) -> None:
     if not cells:
         return
-    limit = replicas_that_fit(setting.config, setting.task, network_of(setting.config, setting.task, setting.norm))
     try:
         stacked = may_stack(setting.config, setting.task, setting.norm)
     except UserError as error:
@@ -143,7 +144,7 @@ def _train(
         # the network was built and fails as it runs: evidence worth a record, as if it had failed later
         _record_failure(next(chunks(cells, missing, limit=ALL)), reports, setting, error.__cause__)
         return
-    for parts in chunks(cells, missing, limit=limit):
+    for parts in chunks(cells, missing, limit=setting.limit):
         try:
             _train_chunk(parts, reports, setting, stacked=stacked)
         except UserError:
