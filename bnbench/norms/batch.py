@@ -7,17 +7,21 @@ from torch import Tensor, nn
 from bnbench.functional import batch_norm
 from bnbench.norms.checks import require_positive, require_share
 from bnbench.norms.registration import norm
-from bnbench.norms.statistics import BatchMoments
+from bnbench.norms.statistics import BatchStatistics
 
 
 @norm("batch", batch_coupled=True)
 class Batch(nn.Module):
-    """Normalize every feature by its mean and variance over the batch: y = γ (x − μ) / √(σ² + ε) + β.
+    """Normalize every feature by its mean and variance over the batch.
 
-    Shapes: (batch, features) → (batch, features). Parameters γ, β: (features,). State: running mean and unbiased
-    running variance, r ← (1 − momentum) r + momentum · statistic, used in evaluation. Raises UserError for an ε not
-    above 0 or a momentum outside [0, 1], ValueError on a training batch of one row, whose variance is 0.
-    Source: Ioffe and Szegedy 2015 (arXiv:1502.03167).
+    Formula: y = γ (x − μ) / √(σ² + ε) + β, with μ and σ² of the feature over the batch
+    Shapes: (batch, features) → (batch, features)
+    Parameters: γ, β (features,)
+    State: running mean and unbiased running variance (features,), r ← (1 − momentum) r + momentum · statistic, used in
+        evaluation
+    Raises: UserError for an ε not above 0 or a momentum outside [0, 1]; ValueError on a training batch of one row,
+        whose variance is 0
+    Source: Ioffe and Szegedy 2015 (arXiv:1502.03167)
     """
 
     running_mean: Tensor
@@ -33,11 +37,11 @@ class Batch(nn.Module):
         self.bias = nn.Parameter(torch.zeros(num_features))
         self.register_buffer("running_mean", torch.zeros(num_features))
         self.register_buffer("running_variance", torch.ones(num_features))
-        self.moments = BatchMoments()
+        self.statistics = BatchStatistics()
 
     def forward(self, inputs: Float[Tensor, "batch features"]) -> Float[Tensor, "batch features"]:
         """Return the normalized inputs, in their dtype."""
-        if self.training and self.moments.combine is None:
+        if self.training and self.statistics.shard is None:
             return self._normalized_alone(inputs)
         if self.training:
             mean, variance = self._batch_statistics(inputs)
@@ -60,9 +64,8 @@ class Batch(nn.Module):
         )
 
     def _batch_statistics(self, inputs: Tensor) -> tuple[Tensor, Tensor]:
-        rows, mean, variance = self.moments(inputs)
-        if isinstance(rows, int):
-            _require_two_rows(rows)
+        rows, mean, variance = self.statistics.moments(inputs)
+        _require_two_rows(rows)
         with torch.no_grad():
             # multiply and add rather than lerp_, which has no rule for stacks
             keep, share = 1 - self.momentum, self.momentum

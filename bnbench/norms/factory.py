@@ -8,7 +8,7 @@ from torch import nn
 
 from bnbench.class_path import load_class_path, source_version
 from bnbench.errors import UserError
-from bnbench.norms.registration import NORMS, Kind, Norm
+from bnbench.norms.registration import NORMS, Kind, Norm, registered_as
 from bnbench.seeding import global_stream
 
 MakeNorm = Callable[[int], nn.Module]
@@ -69,6 +69,8 @@ class ChosenNorm:
 
 
 def _plain(value: Any) -> str:
+    if value is None:
+        return "null"
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 
@@ -86,10 +88,18 @@ def choose_norm(config: Mapping[str, Any]) -> ChosenNorm:
 
 def _custom_norm(options: dict[str, Any]) -> Norm:
     class_path = options.pop("class_path", None)
-    kind: Kind = options.pop("kind", "activation")
+    kind: Kind | None = options.pop("kind", None)
     if not class_path:
         raise UserError("norm=custom needs norm.class_path=package.module:Name")
-    if kind not in ("activation", "weight"):
+    if kind not in (None, "activation", "weight"):
         raise UserError(f"norm.kind={kind!r}: expected 'activation' or 'weight'")
     factory = load_class_path(str(class_path), key="norm.class_path")
-    return Norm(str(class_path), factory, kind, source_version(factory), batch_coupled=False, minimum_batch=1)
+    registered = registered_as(factory)
+    if registered is None:
+        version = source_version(factory)
+        return Norm(str(class_path), factory, kind or "activation", version, batch_coupled=False, minimum_batch=1)
+    if kind not in (None, registered.kind):
+        raise UserError(
+            f"norm.kind={kind}: {class_path} is registered as '{registered.name}' of kind {registered.kind}"
+        )
+    return registered

@@ -19,10 +19,13 @@ class Instance(nn.Module):
     by torch's layer norm over the length, the same formula: the kernel of `InstanceNorm1d` rounds a stack of one
     replica otherwise than a larger one.
 
-    Shapes: (batch, features) → (batch, features), features = num_channels · length. Parameters with `affine`: one γ
-    and one β per channel. No state. Raises UserError for an ε not above 0 and when the channels do not divide the
-    features or leave a length of 1, where the output would be 0.
-    Source: Ulyanov, Vedaldi and Lempitsky 2016 (arXiv:1607.08022).
+    Formula: y = (x − μ) / √(σ² + ε), with μ and σ² of the row over the channel; γ and β per channel with `affine`
+    Shapes: (batch, features) → (batch, features), features = num_channels · length
+    Parameters: none; with `affine` γ, β (num_channels,)
+    State: none
+    Raises: UserError for an ε not above 0 and when the channels do not divide the features or leave a length of 1,
+        where the output would be 0
+    Source: Ulyanov, Vedaldi and Lempitsky 2016 (arXiv:1607.08022)
     """
 
     def __init__(self, num_features: int, *, num_channels: int = 2, eps: float = 1e-5, affine: bool = False) -> None:

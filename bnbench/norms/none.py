@@ -7,5 +7,12 @@ from bnbench.norms.registration import norm
 
 @norm("none")
 def none(num_features: int) -> nn.Module:
-    """Return the identity, y = x, on (batch, features). No parameters, no state."""
+    """Return the identity.
+
+    Formula: y = x
+    Shapes: (batch, features) → (batch, features)
+    Parameters: none
+    State: none
+    Source: none
+    """
     return nn.Identity()

@@ -3,7 +3,7 @@
 import inspect
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Literal, TypeVar
+from typing import Any, Literal, TypeVar, get_args
 
 from torch import nn
 
@@ -48,9 +48,12 @@ class Norm:
         for option in options:
             if option not in taken:
                 raise UserError(f"norm '{self.name}' takes no option '{option}'; {nearest(option, taken)}")
+        or_null = {parameter.name for parameter in parameters if _allows_none(parameter.annotation)}
         for option, default in self.defaults().items():
-            if option in options and not self._may_stand_for(default, options[option]):
-                kind = type(default).__name__
+            if option not in options or (options[option] is None and option in or_null):
+                continue
+            if not self._may_stand_for(default, options[option]):
+                kind = f"{type(default).__name__}{' or null' if option in or_null else ''}"
                 raise UserError(
                     f"norm '{self.name}': {option}={options[option]!r}: expected {kind}, as in {option}={default}"
                 )
@@ -74,12 +77,24 @@ class Norm:
             raise UserError(f"norm '{self.name}' has no signature to read its options from: {error}") from error
 
 
+def _allows_none(annotation: Any) -> bool:
+    if isinstance(annotation, str):  # of a module with `from __future__ import annotations`
+        return annotation.endswith("| None") or annotation.startswith("Optional[")
+    return type(None) in get_args(annotation)
+
+
 def is_ours(factory: Callable[..., nn.Module]) -> bool:
     """Return whether a norm comes with bnbench."""
     return str(getattr(factory, "__module__", "")).startswith(f"{__package__}.")
 
 
 NORMS: Registry[Norm] = Registry("norm")
+
+
+def registered_as(factory: Callable[..., nn.Module]) -> Norm | None:
+    """Return the norm a factory is registered as, if it is."""
+    found = (NORMS.get(name) for name in NORMS.names())
+    return next((norm for norm in found if norm.factory is factory), None)
 
 
 def norm(

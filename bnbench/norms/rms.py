@@ -8,10 +8,16 @@ from bnbench.norms.registration import norm
 
 @norm("rms")
 def rms(num_features: int, *, eps: float = 1e-5, affine: bool = True) -> nn.Module:
-    """Scale every row by its root mean square: y = γ x / √(mean(x²) + ε). Nothing is centred.
+    """Scale every row by its root mean square; nothing is centred.
 
-    Shapes: (batch, features) → (batch, features). Parameter γ: (features,). No state. Torch's own layer.
-    Raises UserError for an ε not above 0. Source: Zhang and Sennrich 2019 (arXiv:1910.07467).
+    Torch's own layer.
+
+    Formula: y = γ x / √(mean(x²) + ε), with the mean over the row
+    Shapes: (batch, features) → (batch, features)
+    Parameters: γ (features,)
+    State: none
+    Raises: UserError for an ε not above 0
+    Source: Zhang and Sennrich 2019 (arXiv:1910.07467)
     """
     require_positive("rms", "eps", eps)
     return nn.RMSNorm(num_features, eps=eps, elementwise_affine=affine)

@@ -1,6 +1,7 @@
 """The one primitive every batch-coupled norm takes its statistics from."""
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import NamedTuple
 
 import torch
@@ -11,27 +12,73 @@ from torch import Tensor, nn
 class Moments(NamedTuple):
     """Statistics of a batch per feature: the number of rows, their mean and their biased variance."""
 
-    rows: Float[Tensor, ""] | int
+    rows: int
     mean: Float[Tensor, " features"]
     variance: Float[Tensor, " features"]
 
 
-class BatchMoments(nn.Module):
-    """Mean μ = Σx/n and variance σ² = Σ(x − μ)²/n of every feature over the batch, in two passes.
+@dataclass(frozen=True)
+class Shard:
+    """What one rank holds of a batch: its rows from `first_row` on, of `rows` in all.
 
-    Computed in float32 for half precision inputs. The variance is centred before it is squared, so an offset far
-    above the spread costs no digits. `combine`, when set, merges the local moments with those of other ranks: setting
-    it on every `BatchMoments` of a network synchronises any batch-coupled norm without touching the norm.
+    `sum` and `maximum` reduce a tensor over the ranks, elementwise and differentiably; every rank gets the result.
+    """
+
+    rows: int
+    first_row: int
+    sum: Callable[[Tensor], Tensor]
+    maximum: Callable[[Tensor], Tensor]
+
+
+class BatchStatistics(nn.Module):
+    """Sums, means and maxima over the rows of the whole batch, whoever holds them.
+
+    Where training is spread over ranks, `shard` is set on every `BatchStatistics` of the network, and each reduction is
+    over the rows of all ranks: that synchronises any batch-coupled norm without touching the norm. Computed in float32
+    for half precision inputs.
     """
 
     def __init__(self) -> None:
         super().__init__()
-        self.combine: Callable[[Moments], Moments] | None = None
+        self.shard: Shard | None = None
 
-    def forward(self, inputs: Float[Tensor, "batch features"]) -> Moments:
-        """Return the moments of (batch, features) inputs; differentiable."""
-        values = inputs.to(torch.promote_types(inputs.dtype, torch.float32))
-        mean = values.mean(0)
-        centred = values - mean
-        moments = Moments(inputs.shape[0], mean, (centred * centred).mean(0))
-        return moments if self.combine is None else self.combine(moments)
+    def rows(self, values: Float[Tensor, "batch ..."]) -> int:
+        """Return the number of rows of the whole batch."""
+        return len(values) if self.shard is None else self.shard.rows
+
+    def first_row(self) -> int:
+        """Return where in the whole batch the rows at hand begin."""
+        return 0 if self.shard is None else self.shard.first_row
+
+    def sum(self, values: Float[Tensor, "batch ..."]) -> Float[Tensor, "..."]:
+        """Return Σ over the rows."""
+        return self.reduce(at_least_float32(values).sum(0))
+
+    def reduce(self, sums: Float[Tensor, "..."]) -> Float[Tensor, "..."]:
+        """Return the sum over ranks of what each has summed over rows of its own."""
+        return sums if self.shard is None else self.shard.sum(sums)
+
+    def mean(self, values: Float[Tensor, "batch ..."]) -> Float[Tensor, "..."]:
+        """Return Σ over the rows / number of rows."""
+        if self.shard is None:
+            return at_least_float32(values).mean(0)
+        return self.sum(values) / self.shard.rows
+
+    def maximum(self, values: Float[Tensor, "batch ..."]) -> Float[Tensor, "..."]:
+        """Return the largest over the rows."""
+        largest = at_least_float32(values).amax(0)
+        return largest if self.shard is None else self.shard.maximum(largest)
+
+    def moments(self, inputs: Float[Tensor, "batch features"]) -> Moments:
+        """Return rows, mean μ = Σx/n and variance σ² = Σ(x − μ)²/n, in two passes.
+
+        The variance is centred before it is squared, so an offset far above the spread costs no digits.
+        """
+        mean = self.mean(inputs)
+        centred = at_least_float32(inputs) - mean
+        return Moments(self.rows(inputs), mean, self.mean(centred * centred))
+
+
+def at_least_float32(values: Float[Tensor, "..."]) -> Float[Tensor, "..."]:
+    """Return the values in float32 if they are in half precision, else as they are."""
+    return values.to(torch.promote_types(values.dtype, torch.float32))

@@ -10,13 +10,16 @@ from bnbench.norms.registration import norm
 
 @norm("weight", kind="weight")
 class Weight(nn.Module):
-    """Reparametrise every row of the weights as length times direction: w = g · v / ‖v‖.
+    """Reparametrise every row of the weights as length times direction.
 
     Starts at the weights of the Linear it replaces: v = w, g = ‖w‖. Written natively, since torch's parametrization
     makes a new class per module and does not stack. A zero row stays zero instead of becoming NaN.
 
-    Shapes: (batch, inputs) → (batch, outputs). Parameters: v (outputs, inputs), g (outputs,), bias (outputs,). No
-    state. Source: Salimans and Kingma 2016 (arXiv:1602.07868).
+    Formula: y = x Wᵀ + b, with the rows w = g v / ‖v‖
+    Shapes: (batch, inputs) → (batch, outputs)
+    Parameters: v (outputs, inputs), g (outputs,), b (outputs,)
+    State: none
+    Source: Salimans and Kingma 2016 (arXiv:1602.07868)
     """
 
     def __init__(self, linear: nn.Linear) -> None:

@@ -236,3 +236,29 @@ def test_norm_that_draws_at_construction_has_a_stream_of_its_own(
     assert torch.equal(before, torch.get_rng_state())
     assert len({tuple(gain.tolist()) for gain in gains.values()}) == 4
     assert torch.equal(chosen.maker(1)(5).get_parameter("gain"), gains[1, 0])
+
+
+@pytest.mark.usefixtures("no_lasting_names")
+def test_class_path_of_a_decorated_norm_goes_by_its_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(tmp_path)
+    (tmp_path / "decorated_norms.py").write_text(
+        "from torch import nn\nfrom bnbench import norm\n"
+        '@norm("doubled_linear", kind="weight")\n'
+        "def doubled_linear(linear, *, times: float = 2.0):\n    return nn.Sequential(linear)\n"
+    )
+    chosen = choose_norm({"name": "custom", "class_path": "decorated_norms:doubled_linear", "kind": None, "times": 3.0})
+    assert (chosen.entry, chosen.norm.kind) == ("doubled_linear(times=3.0)", "weight")
+    with pytest.raises(UserError, match=r"norm.kind=activation: .* registered as 'doubled_linear' of kind weight"):
+        choose_norm({"name": "custom", "class_path": "decorated_norms:doubled_linear", "kind": "activation"})
+
+
+@pytest.mark.usefixtures("no_lasting_names")
+def test_option_is_null_only_where_its_annotation_says_so() -> None:
+    @register("nullable", version=1)
+    def nullable(num_features: int, *, share: float | None = 0.5, size: int = 3) -> nn.Module:
+        return nn.Identity()
+
+    assert choose_norm({"name": "nullable", "share": None}).entry == "nullable(share=null)"
+    with pytest.raises(UserError, match=r"share='much': expected float or null"):
+        choose_norm({"name": "nullable", "share": "much"})
+    choose_norm({"name": "nullable", "size": None})  # a stranger's: it knows better than its annotation

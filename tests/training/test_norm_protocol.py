@@ -14,7 +14,7 @@ import torch
 import yaml
 
 from bnbench.errors import UserError
-from bnbench.norms import BatchMoments, Moments, choose_norm
+from bnbench.norms import BatchStatistics, Shard, choose_norm
 from bnbench.training.fit import may_stack
 
 PAGE = Path(__file__).parent.parent.parent / "docs" / "norm_protocol.md"
@@ -65,11 +65,13 @@ def test_noise_of_the_example_is_drawn_and_shifts_nothing_else(
 
 def test_example_takes_its_statistics_from_the_primitive(config: dict[str, Any]) -> None:
     layer = choose_norm({**config, "noise": 0.0}).maker(0)(4)
+    # three more rows of 1.0 on another rank: the mean is 5, the variance 16
+    elsewhere = iter([torch.full((2,), 3.0), torch.full((2,), 48.0)])
     for module in layer.modules():
-        if isinstance(module, BatchMoments):
-            module.combine = lambda moments: Moments(moments.rows, moments.mean * 0 + 5, moments.variance * 0 + 4)
+        if isinstance(module, BatchStatistics):
+            module.shard = Shard(6, 0, sum=lambda sums: sums + next(elsewhere), maximum=lambda largest: largest)
     outputs = layer(torch.full((3, 4), 9.0))
-    torch.testing.assert_close(outputs, torch.tensor([[2.0, 2.0, 9.0, 9.0]] * 3), rtol=1e-4, atol=0)
+    torch.testing.assert_close(outputs, torch.tensor([[1.0, 1.0, 9.0, 9.0]] * 3), rtol=1e-4, atol=0)
 
 
 def test_example_refuses_what_cannot_work(config: dict[str, Any]) -> None:
