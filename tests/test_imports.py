@@ -17,7 +17,7 @@ LAYERS = (
     ("errors", "registry", "seeding", "config", "config_errors", "class_path", "functional", "introduction_defaults"),
     ("norms", "datasets", "models", "records"),
     ("training", "scoring"),
-    ("reports",),
+    ("reports", "conformance"),
     ("sweep",),
     ("train", "leaderboard", "check", "claims", "runs", "compare_norms"),
     ("", "__main__"),

@@ -1,0 +1,100 @@
+"""The norm under test: how to build one, and what to feed it."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from bnbench.class_path import source_version
+from bnbench.errors import UserError
+from bnbench.norms import NORMS, ChosenNorm, Norm, choose_norm
+from bnbench.norms.registration import Kind, registered_as
+from bnbench.seeding import generator, global_stream, key_random_streams
+
+# divisible by what norms split features into: 2, 3, 4, 6, 8, 12
+NUM_FEATURES = 24
+# of the Linear a weight norm takes: neither the features nor the rows
+NUM_LINEAR_INPUTS = 17
+# neither the features nor a divisor of them
+NUM_ROWS = 13
+
+
+@dataclass(frozen=True)
+class Subject:
+    """A norm, its options and the number of features it is checked at."""
+
+    norm: ChosenNorm
+    num_features: int = NUM_FEATURES
+
+    @property
+    def kind(self) -> Kind:
+        """Return the kind of the norm."""
+        return self.norm.norm.kind
+
+    @property
+    def num_inputs(self) -> int:
+        """Return how many values a row has that the layer takes."""
+        return self.num_features if self.kind == "activation" else NUM_LINEAR_INPUTS
+
+    def build(self, *, seed: int = 0, dtype: torch.dtype = torch.float32, perturbed: bool = True) -> nn.Module:
+        """Return a fresh layer in training mode; the same seed builds the same one.
+
+        `perturbed` moves every parameter from where it starts, so that a γ of 1 or a β of 0 hides nothing.
+        Raises UserError when the factory refuses or returns no module.
+        """
+        if self.kind == "weight":
+            with global_stream(seed, "conformance", "linear"):
+                linear = nn.Linear(self.num_inputs, self.num_features)
+            layer = self.norm.replace(linear, seed=seed, name="layer")
+        else:
+            layer = self.norm.maker(seed)(self.num_features)
+        key_random_streams(layer, seed)
+        if perturbed:
+            stream = generator(seed, "conformance", "parameters")
+            with torch.no_grad():
+                for parameter in layer.parameters():
+                    parameter.add_(0.2 * torch.randn(parameter.shape, generator=stream))
+        return layer.to(dtype).train()
+
+    def inputs(
+        self, rows: int = NUM_ROWS, *, seed: int = 0, dtype: torch.dtype = torch.float32
+    ) -> Float[Tensor, "rows inputs"]:
+        """Return ordinary inputs: features that differ in place and spread; drawn in float64, then cast."""
+        stream = generator(seed, "conformance", "inputs")
+        values = torch.randn(rows, self.num_inputs, generator=stream, dtype=torch.float64)
+        spread = torch.linspace(0.5, 2.0, self.num_inputs, dtype=torch.float64)
+        place = torch.linspace(-1.0, 1.0, self.num_inputs, dtype=torch.float64)
+        return (values * spread + place).to(dtype)
+
+
+def subject_of(
+    target: str | Callable[..., nn.Module],
+    *,
+    kind: Kind | None = None,
+    options: Mapping[str, Any] | None = None,
+    num_features: int = NUM_FEATURES,
+) -> Subject:
+    """Return the subject that a registered name, a class path `package.module:Name`, a class or a function stands for.
+
+    Raises UserError for what cannot be found, imported or built, and for options it does not take.
+    """
+    given = dict(options or {})
+    if not isinstance(target, str):
+        return Subject(_chosen_callable(target, kind, given), num_features)
+    if ":" in target:
+        return Subject(choose_norm({"name": "custom", "class_path": target, "kind": kind, **given}), num_features)
+    if kind not in (None, NORMS.get(target).kind):
+        raise UserError(f"--kind {kind}: norm '{target}' is registered as of kind {NORMS.get(target).kind}")
+    return Subject(choose_norm({"name": target, **given}), num_features)
+
+
+def _chosen_callable(factory: Callable[..., nn.Module], kind: Kind | None, options: dict[str, Any]) -> ChosenNorm:
+    norm = registered_as(factory)
+    if norm is None:
+        name = getattr(factory, "__qualname__", repr(factory))
+        norm = Norm(name, factory, kind or "activation", source_version(factory), batch_coupled=False, minimum_batch=1)
+    norm.check_options(options)
+    return ChosenNorm(norm, {**norm.defaults(), **options})

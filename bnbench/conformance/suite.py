@@ -1,0 +1,71 @@
+"""Meet a norm with every check: the report card."""
+
+import warnings
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from torch import nn
+
+from bnbench.conformance import checks as checks  # registers them
+from bnbench.conformance.finding import Finding, Verdict, failed
+from bnbench.conformance.registration import CHECKS, Check
+from bnbench.conformance.subject import NUM_FEATURES, Subject, subject_of
+from bnbench.conformance.traits import Traits, measure_traits
+from bnbench.errors import UserError
+from bnbench.norms.registration import Kind
+from bnbench.seeding import one_thread
+
+
+@dataclass(frozen=True)
+class ReportCard:
+    """What the checks found out about a norm, and the traits that were measured."""
+
+    entry: str
+    kind: Kind
+    num_features: int
+    findings: tuple[Finding, ...]
+    traits: Traits
+
+    def of(self, verdict: Verdict) -> tuple[Finding, ...]:
+        """Return the findings with this verdict."""
+        return tuple(finding for finding in self.findings if finding.verdict is verdict)
+
+    def raise_for_failures(self) -> None:
+        """Raise AssertionError that names every failed check, for a test of one line."""
+        failures = self.of(Verdict.FAIL)
+        if failures:
+            lines = [f"  {found.check}: {found.measured}: {found.meaning}" for found in failures]
+            raise AssertionError("\n".join([f"norm '{self.entry}' fails {len(failures)} checks", *lines]))
+
+
+def check_norm(
+    target: str | Callable[..., nn.Module],
+    *,
+    kind: Kind | None = None,
+    options: Mapping[str, Any] | None = None,
+    num_features: int = NUM_FEATURES,
+) -> ReportCard:
+    """Return the report card of a norm: a registered name, a class path, a class or a function.
+
+    Raises UserError for what cannot be found, imported or built.
+    """
+    subject = subject_of(target, kind=kind, options=options, num_features=num_features)
+    subject.build()
+    with one_thread():
+        findings = tuple(_meet(name, CHECKS.get(name), subject) for name in CHECKS.names())
+        return ReportCard(subject.norm.entry, subject.kind, num_features, findings, measure_traits(subject))
+
+
+def _meet(name: str, check: Check, subject: Subject) -> Finding:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # a check that asks about warnings records its own
+        try:
+            outcome = check(subject)
+        except UserError:
+            raise
+        except Exception as error:  # raised by the norm: a stranger's code may raise anything
+            outcome = failed(
+                f"{type(error).__name__}: {error}".splitlines()[0], "the norm raised where it should compute"
+            )
+    return Finding(name, outcome.verdict, outcome.measured, outcome.meaning)
