@@ -29,12 +29,24 @@ def linear(
     return product if bias is None else product + bias
 
 
+def affine_of(
+    values: Float[Tensor, "batch features"],
+    scale: Float[Tensor, "..."] | None,
+    weight: Float[Tensor, " features"] | None,
+    bias: Float[Tensor, " features"] | None,
+) -> Float[Tensor, "batch features"]:
+    """Return weight · scale · values + bias; a scale that is None is 1, and so are weight and bias nothing together."""
+    if weight is None or bias is None:
+        return values if scale is None else values * scale
+    return torch.addcmul(bias, values, weight if scale is None else weight * scale)
+
+
 def batch_norm(
     inputs: Float[Tensor, "batch features"],
-    running_mean: Float[Tensor, " features"],
-    running_variance: Float[Tensor, " features"],
-    weight: Float[Tensor, " features"],
-    bias: Float[Tensor, " features"],
+    running_mean: Float[Tensor, " features"] | None,
+    running_variance: Float[Tensor, " features"] | None,
+    weight: Float[Tensor, " features"] | None,
+    bias: Float[Tensor, " features"] | None,
     *,
     momentum: float,
     eps: float,
@@ -68,15 +80,16 @@ def _batch_norm_stacked(
 ) -> tuple[Tensor, int]:
     """Run the replicas as channels of one image; every tensor of the norm is stacked on its first dimension."""
     stack = inputs.movedim(in_dims[0] or 0, 0).transpose(1, 2)  # (replicas, features, batch)
-    running = [statistic.view(-1) for statistic in operands[:2]]  # a view, never a copy: it is written
-    parameters = [parameter.flatten() for parameter in operands[2:4]]
+    # a view, never a copy: the running ones are written
+    running = [None if statistic is None else statistic.view(-1) for statistic in operands[:2]]
+    parameters = [None if parameter is None else parameter.flatten() for parameter in operands[2:4]]
     channels = _channels_normed(stack.flatten(0, 1), *running, *parameters, *operands[4:])
     return channels.view(stack.shape).transpose(1, 2), 0
 
 
 _LIBRARY = torch.library.Library("bnbench", "DEF")
 _LIBRARY.define(
-    "batch_norm(Tensor inputs, Tensor(a!) running_mean, Tensor(b!) running_variance, Tensor weight, Tensor bias, "
+    "batch_norm(Tensor inputs, Tensor(a!)? running_mean, Tensor(b!)? running_variance, Tensor? weight, Tensor? bias, "
     "float momentum, float eps) -> Tensor"
 )
 _LIBRARY.impl("batch_norm", _batch_norm_alone, "CompositeImplicitAutograd")

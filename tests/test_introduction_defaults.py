@@ -59,7 +59,8 @@ def test_values_at_introduction_are_frozen() -> None:
         "model": '{"activation":"relu","class_path":null,"dropout":0,"hidden":[100,100,100],"initialisation":"he",'
         '"initialisation_std":0.01,"input_norm":false,"logits_norm":false,"norm_placement":"before_activation",'
         '"options":{},"residual":false}',
-        "norm.batch": '{"eps":1e-05,"momentum":0.1}',
+        "norm.batch": '{"affine":true,"divide_by_deviation":true,"eps":1e-05,"momentum":0.1,"running_statistics":true,'
+        '"subtract_mean":true,"unbiased_running_variance":true}',
         "norm.group": '{"affine":true,"eps":1e-05,"num_groups":4}',
         "norm.instance": '{"affine":false,"eps":1e-05,"num_channels":2}',
         "norm.layer": '{"affine":true,"eps":1e-05}',

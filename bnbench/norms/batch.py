@@ -4,76 +4,122 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from bnbench.functional import batch_norm
+from bnbench.errors import UserError
+from bnbench.functional import affine_of, batch_norm
 from bnbench.norms.checks import require_positive, require_share
 from bnbench.norms.registration import norm
-from bnbench.norms.statistics import BatchStatistics
+from bnbench.norms.statistics import BatchStatistics, at_least_float32, move_average, require_two_rows
 
 
 @norm("batch", batch_coupled=True)
 class Batch(nn.Module):
     """Normalize every feature by its mean and variance over the batch.
 
+    Its variants are options. `affine=false` learns nothing. `divide_by_deviation=false` only centres.
+    `subtract_mean=false` only scales, by √(mean(x²) + ε): what is called variance here is then taken about 0.
+    `running_statistics=false` remembers nothing: an evaluation uses the statistics of the batch it is given, and
+    `momentum` has no meaning. `momentum=null` makes the running statistics plain averages over all steps.
+    `unbiased_running_variance=false` remembers Σ(x − μ)²/n as it is; a variance about 0 always is.
+
     Formula: y = γ (x − μ) / √(σ² + ε) + β, with μ and σ² of the feature over the batch
     Shapes: (batch, features) → (batch, features)
     Parameters: γ, β (features,)
     State: running mean and unbiased running variance (features,), r ← (1 − momentum) r + momentum · statistic, used in
-        evaluation
-    Raises: UserError for an ε not above 0 or a momentum outside [0, 1]; ValueError on a training batch of one row,
-        whose variance is 0
+        evaluation; with `momentum=null` also the number of steps, and 1/steps for the momentum
+    Raises: UserError for an ε not above 0, a momentum outside [0, 1], or a norm that neither centres nor scales;
+        ValueError on a training batch of one row, whose variance is 0, and on any such batch without running statistics
     Source: Ioffe and Szegedy 2015 (arXiv:1502.03167)
     """
 
     running_mean: Tensor
     running_variance: Tensor
+    steps: Tensor
 
-    def __init__(self, num_features: int, *, momentum: float = 0.1, eps: float = 1e-5) -> None:
+    def __init__(
+        self,
+        num_features: int,
+        *,
+        momentum: float | None = 0.1,
+        eps: float = 1e-5,
+        affine: bool = True,
+        subtract_mean: bool = True,
+        divide_by_deviation: bool = True,
+        running_statistics: bool = True,
+        unbiased_running_variance: bool = True,
+    ) -> None:
         super().__init__()
-        require_share("batch", "momentum", momentum)
+        if momentum is not None:
+            require_share("batch", "momentum", momentum)
         require_positive("batch", "eps", eps)
-        self.momentum = momentum
-        self.eps = eps
-        self.weight = nn.Parameter(torch.ones(num_features))
-        self.bias = nn.Parameter(torch.zeros(num_features))
-        self.register_buffer("running_mean", torch.zeros(num_features))
-        self.register_buffer("running_variance", torch.ones(num_features))
+        if not (subtract_mean or divide_by_deviation):
+            raise UserError(
+                "norm 'batch': subtract_mean=False and divide_by_deviation=False: expected at least one to be true "
+                "(norm=affine only learns a scale and a shift, norm=none does nothing)"
+            )
+        self.momentum, self.eps = momentum, eps
+        self.subtract_mean, self.divide_by_deviation = subtract_mean, divide_by_deviation
+        self.running_statistics, self.unbiased = running_statistics, unbiased_running_variance and subtract_mean
+        self.weight = nn.Parameter(torch.ones(num_features)) if affine else None
+        self.bias = nn.Parameter(torch.zeros(num_features)) if affine else None
+        if running_statistics and subtract_mean:
+            self.register_buffer("running_mean", torch.zeros(num_features))
+        if running_statistics and divide_by_deviation:
+            self.register_buffer("running_variance", torch.ones(num_features))
+        if running_statistics and momentum is None:
+            self.register_buffer("steps", torch.zeros((), dtype=torch.int64))
         self.statistics = BatchStatistics()
 
     def forward(self, inputs: Float[Tensor, "batch features"]) -> Float[Tensor, "batch features"]:
         """Return the normalized inputs, in their dtype."""
-        if self.training and self.statistics.shard is None:
+        if self.training or not self.running_statistics:
+            require_two_rows("batch norm", self.statistics.rows(inputs), training=self.training)
+        if self.training and self._is_torchs and self.statistics.shard is None:
             return self._normalized_alone(inputs)
-        if self.training:
-            mean, variance = self._batch_statistics(inputs)
-        else:
-            mean, variance = self.running_mean, self.running_variance
-        scale = self.weight * torch.rsqrt(variance + self.eps)
-        return torch.addcmul(self.bias, inputs - mean, scale).to(inputs.dtype)
+        if self.training and self.running_statistics and self.momentum is None:
+            self.steps.add_(1)
+        centred, scale = at_least_float32(inputs), None
+        if self.subtract_mean:
+            centred = centred - self._mean(centred)
+        if self.divide_by_deviation:
+            scale = torch.rsqrt(self._variance(centred) + self.eps)
+        return affine_of(centred, scale, self.weight, self.bias).to(inputs.dtype)
+
+    @property
+    def _is_torchs(self) -> bool:
+        """Return whether torch's kernel computes this variant."""
+        remembers_as_torch = self.unbiased and self.momentum is not None
+        return self.subtract_mean and self.divide_by_deviation and (remembers_as_torch or not self.running_statistics)
 
     def _normalized_alone(self, inputs: Tensor) -> Tensor:
         """Return what the moments of this rank alone give, by torch's kernel: half the cost of the formulas."""
-        _require_two_rows(len(inputs))
         return batch_norm(
             inputs,
-            self.running_mean,
-            self.running_variance,
+            self.running_mean if self.running_statistics else None,
+            self.running_variance if self.running_statistics else None,
             self.weight,
             self.bias,
-            momentum=self.momentum,
+            momentum=self.momentum or 0.0,
             eps=self.eps,
         )
 
-    def _batch_statistics(self, inputs: Tensor) -> tuple[Tensor, Tensor]:
-        rows, mean, variance = self.statistics.moments(inputs)
-        _require_two_rows(rows)
-        with torch.no_grad():
-            # multiply and add rather than lerp_, which has no rule for stacks
-            keep, share = 1 - self.momentum, self.momentum
-            self.running_mean.mul_(keep).add_(mean.detach() * share)
-            self.running_variance.mul_(keep).add_(variance.detach() * (share * rows / (rows - 1)))
-        return mean, variance
+    def _mean(self, inputs: Tensor) -> Tensor:
+        if self.running_statistics and not self.training:
+            return self.running_mean
+        mean = self.statistics.mean(inputs)
+        if self.running_statistics:
+            move_average(self.running_mean, mean, share=self._share())
+        return mean
 
+    def _variance(self, centred: Tensor) -> Tensor:
+        if self.running_statistics and not self.training:
+            return self.running_variance
+        variance = self.statistics.mean(centred * centred)
+        if self.running_statistics:
+            rows = self.statistics.rows(centred)
+            correction = rows / (rows - 1) if self.unbiased else 1.0
+            move_average(self.running_variance, variance * correction, share=self._share())
+        return variance
 
-def _require_two_rows(rows: int) -> None:
-    if rows < 2:
-        raise ValueError(f"batch norm needs at least 2 rows to train, got a batch of {rows}")
+    def _share(self) -> float | Tensor:
+        """Return by how much this step moves the running statistics."""
+        return 1 / self.steps.double() if self.momentum is None else self.momentum

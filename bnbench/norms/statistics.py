@@ -82,3 +82,17 @@ class BatchStatistics(nn.Module):
 def at_least_float32(values: Float[Tensor, "..."]) -> Float[Tensor, "..."]:
     """Return the values in float32 if they are in half precision, else as they are."""
     return values.to(torch.promote_types(values.dtype, torch.float32))
+
+
+def move_average(average: Float[Tensor, "..."], value: Float[Tensor, "..."], *, share: float | Tensor) -> None:
+    """Move a running average in place, r ← (1 − share) r + share · value; no gradient flows into it."""
+    with torch.no_grad():
+        # multiply and add rather than lerp_, which has no rule for stacks
+        average.mul_(1 - share).add_(value.detach() * share)
+
+
+def require_two_rows(norm_in_words: str, rows: int, *, training: bool = True) -> None:
+    """Raise ValueError for a batch of one row: over it every variance is 0."""
+    if rows < 2:
+        doing = "train" if training else "evaluate without running statistics"
+        raise ValueError(f"{norm_in_words} needs at least 2 rows to {doing}, got a batch of {rows}")

@@ -38,6 +38,22 @@ class Evaluation(NamedTuple):
     metric: Float[Tensor, " replicas"]
 
 
+def evaluation_parts(rows: int) -> list[slice]:
+    """Return the parts in which so many rows are evaluated: EVALUATION_ROWS each, the last one shorter.
+
+    A single row left over joins the part before it: a norm that takes the statistics of the rows it is given needs two.
+
+    >>> [part.stop - part.start for part in evaluation_parts(1026)]
+    [512, 512, 2]
+    >>> [part.stop - part.start for part in evaluation_parts(1025)]
+    [512, 513]
+    """
+    starts = list(range(0, rows, EVALUATION_ROWS))
+    if len(starts) > 1 and rows - starts[-1] == 1:
+        starts.pop()
+    return [slice(start, stop) for start, stop in zip(starts, [*starts[1:], rows], strict=True)]
+
+
 @torch.no_grad()
 def evaluate(replicas: Replicas, inputs: Tensor, labels: Tensor, *, task: Task) -> Evaluation:
     """Return loss and metric of every replica on the rows given, in evaluation mode; sums in float64, on the CPU."""
@@ -45,8 +61,7 @@ def evaluate(replicas: Replicas, inputs: Tensor, labels: Tensor, *, task: Task) 
     replicas.eval()
     losses = torch.zeros(replicas.count, dtype=torch.float64)
     scores = torch.zeros(replicas.count, dtype=torch.float64)
-    for rows in torch.arange(len(inputs)).split(EVALUATION_ROWS):
-        part = slice(int(rows[0]), int(rows[-1]) + 1)
+    for part in evaluation_parts(len(inputs)):
         outputs = replicas(inputs[part])  # (replicas, rows, outputs)
         expected = labels[part].expand(replicas.count, -1)
         row_loss = row_losses(task.kind)(outputs, expected)

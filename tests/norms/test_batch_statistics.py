@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from threading import Barrier
+from typing import Any
 
 import pytest
 import torch
@@ -12,6 +13,21 @@ from torch import Tensor, nn
 from bnbench.norms import NORMS, BatchStatistics, Shard
 
 COUPLED = [name for name in NORMS.names() if NORMS.get(name).batch_coupled]
+# sets of options that take another way through the statistics, beside the defaults
+VARIANTS: dict[str, list[dict[str, Any]]] = {
+    "batch": [
+        {"affine": False, "momentum": None},
+        {"subtract_mean": False},
+        {"divide_by_deviation": False},
+        {"running_statistics": False},
+        {"unbiased_running_variance": False},
+    ],
+}
+CASES = [
+    pytest.param(name, options, id="-".join([name, *(f"{key}={value}" for key, value in options.items())]))
+    for name in COUPLED
+    for options in [{}, *VARIANTS.get(name, [])]
+]
 SIZES = [(4, 5), (2, 7), (3, 1, 5)]
 IDS = ["-".join(map(str, sizes)) for sizes in SIZES]
 
@@ -73,12 +89,16 @@ class Ranks:
 
 
 @pytest.mark.parametrize("sizes", SIZES, ids=IDS)
-@pytest.mark.parametrize("name", COUPLED)
+@pytest.mark.parametrize(("name", "options"), CASES)
 def test_ranks_together_are_one_batch(
-    build_layer: Callable[..., nn.Module], make_inputs: Callable[..., Tensor], name: str, sizes: tuple[int, ...]
+    build_layer: Callable[..., nn.Module],
+    make_inputs: Callable[..., Tensor],
+    name: str,
+    options: dict[str, Any],
+    sizes: tuple[int, ...],
 ) -> None:
     """Outputs, gradients and state over two steps; another way to the statistics would give a part its own."""
-    whole, parts = build_layer(name), [build_layer(name) for _ in sizes]
+    whole, parts = build_layer(name, **options), [build_layer(name, **options) for _ in sizes]
     for step in (1, 2):
         x = make_inputs(7 if NORMS.get(name).kind == "weight" else 12) * step
         mine, theirs = x.clone().requires_grad_(), x.clone().requires_grad_()
@@ -95,11 +115,13 @@ def test_ranks_together_are_one_batch(
         torch.testing.assert_close(torch.stack(shares).sum(0), parameter.grad, rtol=1e-9, atol=1e-10, msg=key)
 
 
-@pytest.mark.parametrize("name", COUPLED)
-def test_one_rank_is_as_good_as_none(build_layer: Callable[..., nn.Module], rows: Tensor, name: str) -> None:
+@pytest.mark.parametrize(("name", "options"), CASES)
+def test_one_rank_is_as_good_as_none(
+    build_layer: Callable[..., nn.Module], rows: Tensor, name: str, options: dict[str, Any]
+) -> None:
     """The way through the primitive and the shortcut without other ranks are the same function."""
     x = rows if NORMS.get(name).kind == "activation" else rows[:, :7]
-    shortcut, primitive = build_layer(name), build_layer(name)
+    shortcut, primitive = build_layer(name, **options), build_layer(name, **options)
     mine, theirs = x.clone().requires_grad_(), x.clone().requires_grad_()
     results = []
     for outputs, inputs, layer in (
@@ -112,9 +134,11 @@ def test_one_rank_is_as_good_as_none(build_layer: Callable[..., nn.Module], rows
         torch.testing.assert_close(one, other, rtol=1e-10, atol=1e-11)
 
 
-@pytest.mark.parametrize("name", COUPLED)
-def test_shards_stack(build_layer: Callable[..., nn.Module], make_inputs: Callable[..., Tensor], name: str) -> None:
-    layer, x = build_layer(name), make_inputs(7 if NORMS.get(name).kind == "weight" else 12)
+@pytest.mark.parametrize(("name", "options"), CASES)
+def test_shards_stack(
+    build_layer: Callable[..., nn.Module], make_inputs: Callable[..., Tensor], name: str, options: dict[str, Any]
+) -> None:
+    layer, x = build_layer(name, **options), make_inputs(7 if NORMS.get(name).kind == "weight" else 12)
     for module in layer.modules():
         if isinstance(module, BatchStatistics):
             module.shard = Shard(18, 3, sum=lambda sums: 2 * sums, maximum=lambda largest: largest + 1)

@@ -12,6 +12,8 @@ from bnbench.norms import NORMS
 
 WITH_EPS = [name for name in NORMS.names() if "eps" in NORMS.get(name).defaults()]
 
+WITH_MOMENTUM = [name for name in NORMS.names() if "momentum" in NORMS.get(name).defaults()]
+
 
 def test_most_norms_have_an_eps() -> None:
     assert {"batch", "group", "instance", "layer", "rms"} <= set(WITH_EPS)
@@ -34,16 +36,27 @@ def test_any_eps_above_0_is_fine(
 
 
 @pytest.mark.parametrize("value", [-0.1, 1.0001, 5, inf, nan])
-def test_momentum_outside_0_to_1_is_refused(build_layer: Callable[..., nn.Module], value: float) -> None:
-    message = rf"^norm 'batch': momentum={value}: expected a number in \[0, 1\] \(set norm.momentum\)$"
+@pytest.mark.parametrize("name", WITH_MOMENTUM)
+def test_momentum_outside_0_to_1_is_refused(build_layer: Callable[..., nn.Module], name: str, value: float) -> None:
+    message = rf"^norm '{name}': momentum={value}: expected a number in \[0, 1\] \(set norm.momentum\)$"
     with pytest.raises(UserError, match=message):
-        build_layer("batch", momentum=value)
+        build_layer(name, momentum=value)
 
 
 @pytest.mark.parametrize("value", [0, 0.0, 0.5, 1, 1.0])
+@pytest.mark.parametrize("name", WITH_MOMENTUM)
 def test_running_mean_moves_by_the_momentum(
-    build_layer: Callable[..., nn.Module], rows: torch.Tensor, value: float
+    build_layer: Callable[..., nn.Module], rows: torch.Tensor, name: str, value: float
 ) -> None:
-    layer = build_layer("batch", momentum=value)
+    layer = build_layer(name, momentum=value)
     layer(rows)
-    torch.testing.assert_close(layer.get_buffer("running_mean"), value * rows.mean(0))
+    running = {key: buffer for key, buffer in layer.named_buffers() if key.endswith("running_mean")}
+    assert running
+    for buffer in running.values():
+        torch.testing.assert_close(buffer, value * rows.mean(0))
+
+
+def test_batch_norm_that_neither_centres_nor_scales_is_refused(build_layer: Callable[..., nn.Module]) -> None:
+    message = r"^norm 'batch': subtract_mean=False and divide_by_deviation=False: expected at least one to be true"
+    with pytest.raises(UserError, match=message):
+        build_layer("batch", subtract_mean=False, divide_by_deviation=False)

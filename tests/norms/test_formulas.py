@@ -2,8 +2,8 @@
 
 The formulas lie in `oracles/`, a file per norm: `OPTIONS`, the sets of options it is checked at beside the defaults;
 `formula(x, parameters, state, options, training)`, which moves `state` as training does; where torch has the layer,
-`torch_layer(layer, options)`, whose parameters of the same name are then set to ours. `GRADCHECK = False` is for a norm
-that stops a gradient on purpose.
+`torch_layer(layer, options)`, whose parameters of the same name are then set to ours, but for the sets of options in
+`ONLY_OURS`. `GRADCHECK = False` is for a norm that stops a gradient on purpose.
 """
 
 from collections.abc import Callable
@@ -40,7 +40,12 @@ CASES = [
     for options in [{}, *oracle.OPTIONS]
     if options or {} not in oracle.OPTIONS or oracle.OPTIONS == [{}]
 ]
-IN_TORCH = [case for case in CASES if hasattr(ORACLES[case.values[0]], "torch_layer")]
+IN_TORCH = [
+    case
+    for case in CASES
+    if hasattr(ORACLES[case.values[0]], "torch_layer")
+    and case.values[1] not in getattr(ORACLES[case.values[0]], "ONLY_OURS", [])
+]
 SMOOTH = [case for case in CASES if getattr(ORACLES[case.values[0]], "GRADCHECK", True)]
 
 

@@ -1,6 +1,7 @@
 """The bits of a norm do not depend on the stack, whatever way its inputs and gradients lie in memory."""
 
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 import torch
@@ -10,6 +11,22 @@ from bnbench.norms import NORMS
 from bnbench.seeding import one_thread
 
 REPLICAS = 9
+# sets of options that take another way through a norm, beside the defaults
+VARIANTS: dict[str, list[dict[str, Any]]] = {
+    "batch": [
+        {"affine": False},
+        {"momentum": None},
+        {"subtract_mean": False},
+        {"divide_by_deviation": False, "affine": False},
+        {"running_statistics": False},
+        {"unbiased_running_variance": False},
+    ],
+}
+CASES = [
+    pytest.param(name, options, id="-".join([name, *(f"{key}={value}" for key, value in options.items())]))
+    for name in NORMS.names()
+    for options in [{}, *VARIANTS.get(name, [])]
+]
 LAYOUTS = ("rows together", "features together")
 
 
@@ -23,12 +40,17 @@ def stack_of(layout: str, rows: int, features: int, *, seed: int, dtype: torch.d
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
 @pytest.mark.parametrize("gradient_layout", LAYOUTS)
 @pytest.mark.parametrize("input_layout", LAYOUTS)
-@pytest.mark.parametrize("name", NORMS.names())
+@pytest.mark.parametrize(("name", "options"), CASES)
 def test_bits_are_those_of_a_stack_of_one(
-    build_layer: Callable[..., nn.Module], name: str, input_layout: str, gradient_layout: str, dtype: torch.dtype
+    build_layer: Callable[..., nn.Module],
+    name: str,
+    options: dict[str, Any],
+    input_layout: str,
+    gradient_layout: str,
+    dtype: torch.dtype,
 ) -> None:
     features = 36
-    layer = build_layer(name, features, dtype=dtype)
+    layer = build_layer(name, features, dtype=dtype, **options)
     num_inputs = 7 if NORMS.get(name).kind == "weight" else features
     inputs = stack_of(input_layout, 13, num_inputs, seed=0, dtype=dtype)
     gradient = stack_of(gradient_layout, 13, features, seed=1, dtype=dtype)

@@ -11,7 +11,7 @@ from torchmetrics.functional import accuracy, mean_squared_error
 from bnbench.datasets import Task
 from bnbench.models import build_network
 from bnbench.norms import choose_norm
-from bnbench.training.losses import EVALUATION_ROWS, evaluate
+from bnbench.training.losses import EVALUATION_ROWS, evaluate, evaluation_parts
 from bnbench.training.replicas import Replicas
 
 
@@ -116,3 +116,24 @@ def test_more_rows_than_one_product_holds_are_all_counted(
         loss = torch.nn.functional.cross_entropy(outputs, task.train_labels)
         metric = accuracy(outputs, task.train_labels, task="multiclass", num_classes=3)
         np.testing.assert_allclose([result.loss[place], result.metric[place]], [loss.item(), metric], rtol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("rows", "sizes"),
+    [(1, [1]), (2, [2]), (511, [511]), (512, [512]), (513, [513]), (514, [512, 2]), (1025, [512, 513])],
+)
+def test_no_row_is_evaluated_alone_where_there_are_others(rows: int, sizes: list[int]) -> None:
+    parts = evaluation_parts(rows)
+    assert [part.stop - part.start for part in parts] == sizes
+    assert [row for part in parts for row in range(rows)[part]] == list(range(rows))
+
+
+def test_norm_without_running_statistics_is_evaluated_on_a_part_and_a_row(
+    configure: Callable[..., Any], task_of: Callable[..., Task]
+) -> None:
+    task = task_of(rows=EVALUATION_ROWS + 1)
+    norm = choose_norm({"name": "batch", "running_statistics": False})
+    network = build_network(vars(configure().model), num_inputs=12, num_outputs=3, norm=norm, seed=0)
+    result = evaluate(Replicas([network]), task.train_inputs, task.train_labels, task=task)
+    loss = torch.nn.functional.cross_entropy(network.eval()(task.train_inputs), task.train_labels)
+    np.testing.assert_allclose(result.loss[0], loss.item(), rtol=1e-5)
