@@ -48,4 +48,7 @@ INTRODUCTION_DEFAULTS: dict[str, dict[str, Any]] = {
     "norm.rms": {"eps": 1e-5, "affine": True},
     "norm.group": {"num_groups": 4, "eps": 1e-5, "affine": True},
     "norm.instance": {"num_channels": 2, "eps": 1e-5, "affine": False},
+    "norm.scale": {"eps": 1e-5},
+    "norm.dynamic_tanh": {"alpha": 0.5},
+    "norm.filter_response": {"threshold": True, "eps": 1e-6, "learned_eps": 1e-4},
 }

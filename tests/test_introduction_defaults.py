@@ -61,6 +61,9 @@ def test_values_at_introduction_are_frozen() -> None:
         '"options":{},"residual":false}',
         "norm.batch": '{"affine":true,"divide_by_deviation":true,"eps":1e-05,"momentum":0.1,"running_statistics":true,'
         '"subtract_mean":true,"unbiased_running_variance":true}',
+        "norm.dynamic_tanh": '{"alpha":0.5}',
+        "norm.filter_response": '{"eps":1e-06,"learned_eps":0.0001,"threshold":true}',
+        "norm.scale": '{"eps":1e-05}',
         "norm.group": '{"affine":true,"eps":1e-05,"num_groups":4}',
         "norm.instance": '{"affine":false,"eps":1e-05,"num_channels":2}',
         "norm.layer": '{"affine":true,"eps":1e-05}',

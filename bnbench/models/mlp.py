@@ -19,7 +19,10 @@ NORM_PLACEMENTS = ("before_activation", "after_activation")
 
 
 class Block(nn.Module):
-    """One hidden layer: Linear, norm and activation in the chosen order, dropout; x + block(x) where `residual`."""
+    """One hidden layer: Linear, norm and activation in the chosen order, dropout; x + block(x) where `residual`.
+
+    A norm that says `replaces_activation` is the layer's nonlinearity too: there is no other then.
+    """
 
     def __init__(
         self,
@@ -35,7 +38,8 @@ class Block(nn.Module):
         super().__init__()
         self.linear = nn.Linear(num_inputs, width)
         self.norm = make_norm(width)
-        self.activation = ACTIVATIONS[activation]()
+        brings_its_own = bool(getattr(self.norm, "replaces_activation", False))
+        self.activation = nn.Identity() if brings_its_own else ACTIVATIONS[activation]()
         self.dropout = nn.Dropout(dropout) if dropout > 0 else nn.Identity()
         self.norm_first = norm_placement == "before_activation"
         self.residual = residual and num_inputs == width

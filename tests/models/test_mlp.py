@@ -73,6 +73,45 @@ def test_network_is_what_its_options_say(
     torch.testing.assert_close(network(x), expected)
 
 
+class Clipped(Marked):
+    """A norm that is a nonlinearity too: y = max(2 x + 1, 0)."""
+
+    replaces_activation = True
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        return super().forward(inputs).clamp_min(0)
+
+
+@pytest.mark.parametrize("placement", NORM_PLACEMENTS)
+def test_norm_that_replaces_the_activation_is_the_only_nonlinearity_of_its_block(placement: str) -> None:
+    network = MLP(8, 3, Clipped, hidden=[7, 5], activation="tanh", norm_placement=placement)
+    x = torch.randn(6, 8, generator=torch.Generator().manual_seed(0))
+    hidden = x
+    for block in network.hidden:
+        hidden = (2 * block.linear(hidden) + 1).clamp_min(0)
+    torch.testing.assert_close(network(x), network.output(hidden))
+
+
+@pytest.mark.parametrize("placement", NORM_PLACEMENTS)
+@pytest.mark.parametrize(
+    ("norm", "replaced"),
+    [
+        ({"name": "filter_response"}, True),
+        ({"name": "filter_response", "threshold": False}, False),
+        ({"name": "none"}, False),
+        ({"name": "batch"}, False),
+        ({"name": "weight"}, False),
+    ],
+    ids=str,
+)
+def test_activation_stays_unless_the_norm_replaces_it(
+    network: Callable[..., nn.Module], norm: dict[str, Any], replaced: bool, placement: str
+) -> None:
+    made = network(norm, norm_placement=placement, activation="tanh")
+    for block in range(3):
+        assert type(made.get_submodule(f"hidden.{block}.activation")) is (nn.Identity if replaced else nn.Tanh)
+
+
 @pytest.mark.parametrize("norm", NORMS.names())
 def test_linears_keep_their_biases_under_every_norm(network: Callable[..., nn.Module], norm: str) -> None:
     widths = [8, 20, 20, 12, 3]
