@@ -22,9 +22,12 @@ NUM_LINEAR_INPUTS = 17
 NUM_ROWS = 13
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Subject:
-    """A norm, its options and the number of features it is checked at."""
+    """A norm, its options and the number of features it is checked at.
+
+    Equal to itself only: so what was measured of it can be kept (`functools.lru_cache`) and asked for by many checks.
+    """
 
     norm: ChosenNorm
     num_features: int = NUM_FEATURES
@@ -46,9 +49,7 @@ class Subject:
         Raises UserError when the factory refuses or returns no module.
         """
         if self.kind == "weight":
-            with global_stream(seed, "conformance", "linear"):
-                linear = nn.Linear(self.num_inputs, self.num_features)
-            layer = self.norm.replace(linear, seed=seed, name="layer")
+            layer = self.norm.replace(self.linear(seed=seed), seed=seed, name="layer")
         else:
             layer = self.norm.maker(seed)(self.num_features)
         key_random_streams(layer, seed)
@@ -58,6 +59,11 @@ class Subject:
                 for parameter in layer.parameters():
                     parameter.add_(0.2 * torch.randn(parameter.shape, generator=stream))
         return layer.to(dtype).train()
+
+    def linear(self, *, seed: int = 0) -> nn.Linear:
+        """Return the Linear that a weight norm is built from; the same seed makes the same one."""
+        with global_stream(seed, "conformance", "linear"):
+            return nn.Linear(self.num_inputs, self.num_features)
 
     def inputs(
         self, rows: int = NUM_ROWS, *, seed: int = 0, dtype: torch.dtype = torch.float32
