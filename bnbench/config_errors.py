@@ -5,6 +5,7 @@ from omegaconf import DictConfig
 from omegaconf.errors import ConfigAttributeError, ConfigKeyError, MissingMandatoryValue, OmegaConfBaseException
 
 from bnbench.errors import UserError, nearest
+from bnbench.plugins import NORMS_GROUP, broken_plugin
 
 
 def explain(error: BaseException) -> str | None:
@@ -13,6 +14,8 @@ def explain(error: BaseException) -> str | None:
         return str(error)
     if isinstance(error, MissingConfigException) and error.missing_cfg_file and error.options is not None:
         group, _, name = error.missing_cfg_file.rpartition("/")
+        if group == "norm" and (broken := broken_plugin(NORMS_GROUP, name)):
+            return f"norm={name} is installed by {broken.distribution} and cannot be used: {broken.reason}"
         return f"{group}={name} is unknown; {nearest(name, error.options)}"
     if isinstance(error, OmegaConfBaseException):
         return _explain_value(error)

@@ -7,7 +7,6 @@ import traceback
 import warnings
 from collections.abc import Callable, Sequence
 from functools import partial
-from pathlib import Path
 
 import hydra
 from hydra.core.hydra_config import HydraConfig
@@ -15,14 +14,13 @@ from omegaconf import DictConfig, OmegaConf
 
 from bnbench.config import Config, read_config
 from bnbench.config_errors import explain
+from bnbench.configuration_packages import CONF as CONF
 from bnbench.datasets import Task
+from bnbench.search_path import add_plugins
 from bnbench.sweep import TRACEBACKS, begin_sweep, command_of, conclude_sweep, end_sweep, note_job, summarise_record
 from bnbench.training.job import JobObserver, Part, run_job
 from bnbench.training.mirror import Mirror, check_logger
 from bnbench.training.progress import Progress
-
-PACKAGED_CONF = Path(__file__).parent / "conf"
-CONF = PACKAGED_CONF if PACKAGED_CONF.is_dir() else Path(__file__).parent.parent / "conf"
 
 
 @hydra.main(version_base="1.3", config_path=str(CONF), config_name="config")
@@ -100,6 +98,7 @@ def main() -> None:
     sys.argv[1:] = multirun_first(sys.argv[1:])
     begin_sweep()
     try:
+        add_plugins()
         job()
         while LEFT:
             LEFT.pop(0)()

@@ -14,11 +14,22 @@ PACKAGE = Path(__file__).parent.parent / "bnbench"
 # From the bottom up; a module may import from its own layer and from those below. The package (`bnbench/__init__.py`)
 # is the top: it offers what users call.
 LAYERS = (
-    ("errors", "registry", "seeding", "config", "config_errors", "class_path", "functional", "introduction_defaults"),
+    (
+        "errors",
+        "plugins",
+        "registry",
+        "seeding",
+        "config",
+        "config_errors",
+        "configuration_packages",
+        "class_path",
+        "functional",
+        "introduction_defaults",
+    ),
     ("norms", "datasets", "models", "records"),
     ("training", "scoring"),
     ("reports", "conformance"),
-    ("sweep",),
+    ("sweep", "search_path"),
     ("train", "leaderboard", "check", "claims", "runs", "compare_norms"),
     ("", "__main__"),
 )

@@ -1,18 +1,26 @@
 """What a norm says of itself, and the decorator that registers it. The contract is docs/norm_protocol.md."""
 
 import inspect
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Literal, TypeVar, get_args
 
 from torch import nn
 
 from bnbench.class_path import source_version
 from bnbench.errors import UserError, nearest
+from bnbench.plugins import NORMS_GROUP
 from bnbench.registry import Registry
 
 Kind = Literal["activation", "weight"]
 Factory = TypeVar("Factory", bound=Callable[..., nn.Module])
+
+# It becomes a yaml file, a value on the command line, a folder of records and an entry of the board.
+_NAME = re.compile(r"[a-z][a-z0-9_]{0,63}")
+# The stand-in of a class path, and what yaml or the command line reads as something else than text.
+_RESERVED = {"custom", "null", "true", "false", "yes", "no", "on", "off", "nan", "inf"}
 
 
 @dataclass(frozen=True)
@@ -88,7 +96,16 @@ def is_ours(factory: Callable[..., nn.Module]) -> bool:
     return str(getattr(factory, "__module__", "")).startswith(f"{__package__}.")
 
 
-NORMS: Registry[Norm] = Registry("norm")
+def _definition(norm: Norm) -> str:
+    """Return where the factory of a norm was written, as `package.module:Name`."""
+    factory: Any = norm.factory
+    while isinstance(factory, partial):
+        factory = factory.func
+    name = getattr(norm.factory, "__qualname__", "<lambda>")
+    return f"{factory.__module__}:{repr(norm.factory) if '<lambda>' in name else name}"
+
+
+NORMS: Registry[Norm] = Registry("norm", group=NORMS_GROUP, definition=_definition)
 
 
 def registered_as(factory: Callable[..., nn.Module]) -> Norm | None:
@@ -103,7 +120,13 @@ def norm(
     """Return the decorator that registers a norm's factory under `name`.
 
     Without a `version` it is 1 for a norm of bnbench, and for another one its source and distribution version.
+    Raises UserError for a name that cannot be one, and ValueError where another norm has it.
     """
+    if not isinstance(name, str) or not _NAME.fullmatch(name) or name in _RESERVED:
+        raise UserError(
+            f"a norm cannot be named {name!r}: expected a-z, 0-9 and _, a letter first, at most 64 characters, and not "
+            f"{', '.join(sorted(_RESERVED))}"
+        )
 
     def decorate(factory: Factory) -> Factory:
         told = (1 if is_ours(factory) else source_version(factory)) if version is None else version

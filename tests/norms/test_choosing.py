@@ -55,7 +55,7 @@ def test_entry_names_the_options_that_differ(config: dict[str, Any], entry: str)
         ),
         ({"name": "custom", "class_path": "torch.nn:LayerNrom"}, r"has no 'LayerNrom'; did you mean 'LayerNorm'\?"),
         ({"name": "custom", "class_path": "math:pi"}, r"'pi' is a float, expected a class or a function"),
-        ({"name": "custom", "class_path": "builtins:dict"}, r"norm 'builtins:dict' has no signature"),
+        ({"name": "custom", "class_path": "builtins:iter"}, r"norm 'builtins:iter' has no signature"),
         ({"name": "custom", "class_path": "torch.nn:LayerNorm", "kind": "weights"}, r"norm.kind='weights'"),
         (
             {"name": "custom", "class_path": "torch.nn:LayerNorm", "esp": 1},
@@ -81,16 +81,6 @@ def test_what_cannot_be_chosen_is_named(config: dict[str, Any], message: str) ->
         ),
         ({"name": "instance", "num_channels": 5}, 12, r"num_channels=5 does not divide 12 features"),
         ({"name": "instance", "num_channels": 12}, 12, r"num_channels=12 leaves one value per channel .* at most 6"),
-        (
-            {"name": "custom", "class_path": "math:sqrt"},
-            12,
-            r"norm 'math:sqrt' returned a float, expected a torch.nn.Mod",
-        ),
-        (
-            {"name": "custom", "class_path": "torch.nn:GroupNorm"},
-            12,
-            r"norm 'torch.nn:GroupNorm' cannot be built for 12: ",
-        ),
     ],
 )
 def test_layer_that_cannot_be_built_is_named(config: dict[str, Any], num_features: int, message: str) -> None:
@@ -157,8 +147,8 @@ def test_registered_norm_of_a_stranger_has_the_version_of_its_source(
             "    def __call__(self, num_features):\n        return Mine(num_features)\n"
         )
         names = vars(import_module(module))
-        register(f"mine {number}")(eval(form, names))
-        versions.append(choose_norm({"name": f"mine {number}"}).norm.version)
+        register(f"mine_{number}")(eval(form, names))
+        versions.append(choose_norm({"name": f"mine_{number}"}).norm.version)
     assert versions[0] == versions[1] != versions[2]
     assert ("scale=2" in str(versions[0])) == ("scale=2" in form)
 
