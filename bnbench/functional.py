@@ -87,6 +87,39 @@ def _batch_norm_stacked(
     return channels.view(stack.shape).transpose(1, 2), 0
 
 
+def grouped_product(
+    matrices: Float[Tensor, "groups outputs inputs"], channels: Float[Tensor, "groups inputs batch"]
+) -> Float[Tensor, "groups outputs batch"]:
+    """Return matrix · channels of every group; under `vmap` one call, in which the replicas are more groups.
+
+    Its operands and its gradient lie in one piece, so that its bits do not depend on what came before or comes after.
+    """
+    result: Tensor = torch.ops.bnbench.grouped_product(matrices, channels)
+    return result
+
+
+def _grouped_product_alone(matrices: Tensor, channels: Tensor) -> Tensor:
+    channels = channels.contiguous()
+    # a product with a single row or column takes another route, with other rounding, in a stack of one
+    if channels.shape[1] == 1 or channels.shape[2] == 1:
+        product = (matrices.unsqueeze(3) * channels.unsqueeze(1)).sum(2)
+    else:
+        product = matrices.contiguous() @ channels
+    if product.requires_grad:
+        product.register_hook(Tensor.contiguous)
+    return product
+
+
+def _grouped_product_stacked(info: Any, in_dims: tuple[int | None, ...], *operands: Tensor) -> tuple[Tensor, int]:
+    """Run the groups of all replicas as one list of groups."""
+    stacks = [
+        operand.expand(info.batch_size, *operand.shape) if dim is None else operand.movedim(dim, 0)
+        for operand, dim in zip(operands, in_dims, strict=True)
+    ]
+    product = _grouped_product_alone(*(stack.flatten(0, 1) for stack in stacks))
+    return product.unflatten(0, (info.batch_size, -1)), 0
+
+
 _LIBRARY = torch.library.Library("bnbench", "DEF")
 _LIBRARY.define(
     "batch_norm(Tensor inputs, Tensor(a!)? running_mean, Tensor(b!)? running_variance, Tensor? weight, Tensor? bias, "
@@ -94,3 +127,6 @@ _LIBRARY.define(
 )
 _LIBRARY.impl("batch_norm", _batch_norm_alone, "CompositeImplicitAutograd")
 torch.library.register_vmap("bnbench::batch_norm", _batch_norm_stacked, lib=_LIBRARY)
+_LIBRARY.define("grouped_product(Tensor matrices, Tensor channels) -> Tensor")
+_LIBRARY.impl("grouped_product", _grouped_product_alone, "CompositeImplicitAutograd")
+torch.library.register_vmap("bnbench::grouped_product", _grouped_product_stacked, lib=_LIBRARY)

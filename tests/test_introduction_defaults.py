@@ -66,6 +66,8 @@ def test_values_at_introduction_are_frozen() -> None:
         "norm.scale": '{"eps":1e-05}',
         "norm.group": '{"affine":true,"eps":1e-05,"num_groups":4}',
         "norm.instance": '{"affine":false,"eps":1e-05,"num_channels":2}',
+        "norm.iterative": '{"eps":1e-05,"momentum":0.1,"num_groups":4,"num_iterations":5}',
+        "norm.switchable": '{"eps":1e-05,"momentum":0.1}',
         "norm.layer": '{"affine":true,"eps":1e-05}',
         "norm.rms": '{"affine":true,"eps":1e-05}',
         "optimizer": '{"betas":[0.9,0.999],"clip_gradient_norm":null,"eps":1e-08,"momentum":0.9,"nesterov":false,'

@@ -82,7 +82,11 @@ SETTINGS: dict[str, dict[str, Any]] = {
     },
 }
 # 13 is prime: there is one group and one channel
-OPTIONS_OF_13: dict[str, dict[str, Any]] = {"group": {"num_groups": 1}, "instance": {"num_channels": 1}}
+OPTIONS_OF_13: dict[str, dict[str, Any]] = {
+    "group": {"num_groups": 1},
+    "instance": {"num_channels": 1},
+    "iterative": {"num_groups": 1},
+}
 
 
 def setting_for(norm: str, setting: str) -> dict[str, Any]:
