@@ -6,9 +6,11 @@ import inspect
 import linecache
 import sys
 from collections.abc import Callable
+from difflib import get_close_matches
 from functools import partial
 from importlib import metadata
 from pathlib import Path
+from pkgutil import iter_modules
 from typing import Any
 
 from bnbench.errors import UserError, nearest
@@ -22,14 +24,15 @@ def load_class_path(class_path: str, *, key: str) -> Callable[..., Any]:
     """
     module_name, separator, name = class_path.partition(":")
     if not separator or not module_name or not name:
-        raise UserError(f"{key}={class_path!r} is not of the form package.module:Name")
+        raise UserError(f"{key}={class_path!r} is not of the form package.module:Name{_with_colon(class_path)}")
     if str(Path.cwd()) not in sys.path and "" not in sys.path:
         sys.path.append(str(Path.cwd()))
     try:
         module = importlib.import_module(module_name)
-    except Exception as error:
+    except (Exception, SystemExit) as error:  # a stranger's file may do anything, leave the process included
+        said = " ".join(f"{type(error).__name__}: {error}".split())
         raise UserError(
-            f"{key}={class_path}: module '{module_name}' does not import: {type(error).__name__}: {error}"
+            f"{key}={class_path}: module '{module_name}' does not import: {said}{_near_module(module_name, error)}"
         ) from error
     if not hasattr(module, name):
         public = [entry for entry in vars(module) if not entry.startswith("_")]
@@ -38,6 +41,22 @@ def load_class_path(class_path: str, *, key: str) -> Callable[..., Any]:
     if not callable(entry):
         raise UserError(f"{key}={class_path}: '{name}' is a {type(entry).__name__}, expected a class or a function")
     return entry
+
+
+def _with_colon(class_path: str) -> str:
+    """Return the hint for a path that was written with a dot before its last name."""
+    module_name, _, name = class_path.rpartition(".")
+    return f"; did you mean '{module_name}:{name}'?" if module_name and name and ":" not in class_path else ""
+
+
+def _near_module(module_name: str, error: BaseException) -> str:
+    """Return the hint for a module that is not there while another one has nearly its name."""
+    if not isinstance(error, ModuleNotFoundError) or f"{module_name}.".find(f"{error.name}.") != 0:
+        return ""  # it is there, and something that it imports itself is not
+    parent, _, name = str(error.name).rpartition(".")
+    folders = getattr(sys.modules[parent], "__path__", []) if parent else None
+    close = get_close_matches(name, [module.name for module in iter_modules(folders)], n=1)
+    return f"; did you mean '{f'{parent}.' if parent else ''}{close[0]}'?" if close else ""
 
 
 def source_version(entry: Callable[..., Any]) -> str:

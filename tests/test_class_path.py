@@ -26,11 +26,18 @@ def test_class_is_found(path: str, found: object) -> None:
 @pytest.mark.parametrize(
     ("path", "message"),
     [
-        ("torch.nn.LayerNorm", r"^k='torch.nn.LayerNorm' is not of the form package.module:Name$"),
-        ("", r"^k='' is not of the form"),
+        (
+            "torch.nn.LayerNorm",
+            r"^k='torch.nn.LayerNorm' is not of the form package.module:Name; did you mean 'torch.nn:LayerNorm'\?$",
+        ),
+        ("LayerNorm", r"^k='LayerNorm' is not of the form package.module:Name$"),
+        ("", r"^k='' is not of the form package.module:Name$"),
         (":Name", r"is not of the form"),
         ("torch.nn:", r"is not of the form"),
         ("nowhere.at.all:X", r"^k=nowhere.at.all:X: module 'nowhere.at.all' does not import: ModuleNotFoundError: "),
+        ("torhc.nn:X", r": ModuleNotFoundError: No module named 'torhc'; did you mean 'torch'\?$"),
+        ("torch.nnn:X", r": ModuleNotFoundError: No module named 'torch.nnn'; did you mean 'torch.nn'\?$"),
+        ("torch.nn.common_types.X:X", r"'torch.nn.common_types' is not a package$"),
         ("..relative:X", r"module '..relative' does not import: TypeError"),
         ("math:sqrtt", r"^k=math:sqrtt: module 'math' has no 'sqrtt'; did you mean 'sqrt'\?"),
         ("math:pi", r"^k=math:pi: 'pi' is a float, expected a class or a function$"),
@@ -46,7 +53,10 @@ def test_part_of_the_path_that_is_wrong_is_named(path: str, message: str) -> Non
     [
         ("raise RuntimeError('at import')", "RuntimeError: at import"),
         ("def broken(:", "SyntaxError"),
-        ("import no_such_dependency", "No module named 'no_such_dependency'"),
+        ("import no_such_dependency", "ModuleNotFoundError: No module named 'no_such_dependency'$"),
+        ("import torhc", "ModuleNotFoundError: No module named 'torhc'$"),
+        ("raise SystemExit(3)", "SystemExit: 3"),
+        ("raise ValueError('two\\nlines')", "ValueError: two lines"),
     ],
 )
 def test_module_that_fails_at_import_says_why(

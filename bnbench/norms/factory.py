@@ -1,5 +1,6 @@
 """`make_norm`: what a model calls for a norm layer, whatever the norm."""
 
+import inspect
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -8,6 +9,7 @@ from torch import nn
 
 from bnbench.class_path import load_class_path, source_version
 from bnbench.errors import UserError
+from bnbench.norms.arguments import called_as, require_arguments
 from bnbench.norms.registration import NORMS, Kind, Norm, registered_as
 from bnbench.seeding import global_stream
 
@@ -56,16 +58,30 @@ class ChosenNorm:
 
     def _build(self, argument: int | nn.Linear) -> nn.Module:
         try:
-            layer = self.norm.factory(argument, **self.options)
+            layer: object = self.norm.factory(argument, **self.options)
         except UserError:
             raise
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             raise UserError(
-                f"norm '{self.entry}' cannot be built for {argument}: {type(error).__name__}: {error}"
+                f"norm '{self.entry}' cannot be built: {called_as(self.norm, argument, self.options)} raised "
+                f"{type(error).__name__}: {' '.join(str(error).split())}{_of_other_kind(argument, error)}"
             ) from error
         if not isinstance(layer, nn.Module):
-            raise UserError(f"norm '{self.entry}' returned a {type(layer).__name__}, expected a torch.nn.Module")
+            raise UserError(f"norm '{self.entry}' returned {_said_of(layer)}, expected a torch.nn.Module")
         return layer
+
+
+def _said_of(returned: object) -> str:
+    if inspect.isclass(returned):
+        return f"the class {returned.__name__}"
+    return "nothing" if returned is None else f"a {type(returned).__name__}"
+
+
+def _of_other_kind(argument: int | nn.Linear, error: BaseException) -> str:
+    """Return the hint for a weight norm that was taken for an activation norm."""
+    if isinstance(argument, int) and isinstance(error, AttributeError) and isinstance(error.obj, int):
+        return "; if it takes the torch.nn.Linear it replaces, it is of kind weight"
+    return ""
 
 
 def _plain(value: Any) -> str:
@@ -83,6 +99,7 @@ def choose_norm(config: Mapping[str, Any]) -> ChosenNorm:
     name = str(config["name"])
     chosen = _custom_norm(options) if name == "custom" else NORMS.get(name)
     chosen.check_options(options)
+    require_arguments(chosen, options)
     return ChosenNorm(chosen, {**chosen.defaults(), **options})
 
 
@@ -94,6 +111,7 @@ def _custom_norm(options: dict[str, Any]) -> Norm:
     if kind not in (None, "activation", "weight"):
         raise UserError(f"norm.kind={kind!r}: expected 'activation' or 'weight'")
     factory = load_class_path(str(class_path), key="norm.class_path")
+    _require_factory(factory, str(class_path))
     registered = registered_as(factory)
     if registered is None:
         version = source_version(factory)
@@ -103,3 +121,12 @@ def _custom_norm(options: dict[str, Any]) -> Norm:
             f"norm.kind={kind}: {class_path} is registered as '{registered.name}' of kind {registered.kind}"
         )
     return registered
+
+
+def _require_factory(found: Callable[..., Any], class_path: str) -> None:
+    """Raise UserError for a class that is no module, and for a module where its class is meant."""
+    expected = "expected a torch.nn.Module class or a function that returns one"
+    if inspect.isclass(found) and not issubclass(found, nn.Module):
+        raise UserError(f"norm.class_path={class_path}: the class {found.__name__} is no torch.nn.Module; {expected}")
+    if isinstance(found, nn.Module):
+        raise UserError(f"norm.class_path={class_path} is a {type(found).__name__} already built; {expected}")

@@ -52,10 +52,12 @@ class Norm:
         parameters = self._parameters()
         if any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters):
             return
-        taken = [parameter.name for parameter in parameters]
+        by_name = (inspect.Parameter.KEYWORD_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
+        taken = [parameter.name for parameter in parameters if parameter.kind in by_name]
         for option in options:
             if option not in taken:
-                raise UserError(f"norm '{self.name}' takes no option '{option}'; {nearest(option, taken)}")
+                known = nearest(option, taken) if taken else "it takes none"
+                raise UserError(f"norm '{self.name}' takes no option '{option}'; {known}")
         or_null = {parameter.name for parameter in parameters if _allows_none(parameter.annotation)}
         for option, default in self.defaults().items():
             if option not in options or (options[option] is None and option in or_null):

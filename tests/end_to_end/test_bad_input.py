@@ -44,6 +44,18 @@ MISTAKES = {
         ["norm=custom", "norm.class_path=torch.nn:Layernorm"],
         ["has no 'Layernorm'", "did you mean 'LayerNorm'?"],
     ),
+    "class path of a class that takes more": (
+        ["norm=custom", "norm.class_path=torch.nn:GroupNorm"],
+        ["'torch.nn:GroupNorm' needs num_channels beside its first argument num_groups", "def my_norm(num_features)"],
+    ),
+    "class path of a class that is no module": (
+        ["norm=custom", "norm.class_path=collections:OrderedDict"],
+        ["norm.class_path=collections:OrderedDict", "the class OrderedDict is no torch.nn.Module"],
+    ),
+    "class path with a dot for the colon": (
+        ["norm=custom", "norm.class_path=torch.nn.LayerNorm"],
+        ["package.module:Name", "did you mean 'torch.nn:LayerNorm'?"],
+    ),
     "class path without a colon": (["model=custom", "model.class_path=mine"], ["'mine'", "package.module:Name"]),
     "missing folder": (["dataset=fashion_mnist", "dataset.path=nowhere"], ["dataset.path=nowhere", "not a folder"]),
     "a choice without -m": (["norm=none,batch"], ["norm=none,batch", "--multirun"]),

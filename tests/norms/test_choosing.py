@@ -39,7 +39,7 @@ def test_entry_names_the_options_that_differ(config: dict[str, Any], entry: str)
         ({"name": "bacth"}, r"unknown norm 'bacth'; did you mean 'batch'\? Choose from: .*batch, .*group, "),
         ({"name": "qqq"}, r"unknown norm 'qqq'; Choose from: .*batch, .*group, "),
         ({"name": "group", "num_group": 2}, r"norm 'group' takes no option 'num_group'; did you mean 'num_groups'\?"),
-        ({"name": "none", "eps": 1}, r"norm 'none' takes no option 'eps'"),
+        ({"name": "none", "eps": 1}, r"norm 'none' takes no option 'eps'; it takes none$"),
         (
             {"name": "batch", "momentum": "abc"},
             r"norm 'batch': momentum='abc': expected float or null, as in momentum=0.1",
