@@ -2,6 +2,7 @@
 
 import warnings
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
@@ -14,8 +15,34 @@ PROBE_STEPS = 3
 TOLERANCE = 1e-4
 
 
+@dataclass(frozen=True)
+class StackComparison:
+    """How a stack of two replicas compares with the two run one after another.
+
+    `error` is what `vmap` raised, if it did; else `difference` is relative to the largest value compared.
+    """
+
+    error: str | None
+    difference: float
+
+
 def stacks_correctly(build: Callable[[int], nn.Module], *, inputs: Tensor, name: str) -> bool:
     """Return whether stacked replicas of a network equal single ones over a few training steps and an evaluation.
+
+    One warning says why not. Arguments and errors are those of `compare_stacked`.
+    """
+    comparison = compare_stacked(build, inputs=inputs, name=name)
+    if comparison.error is not None:
+        _warn(name, comparison.error)
+        return False
+    if comparison.difference > TOLERANCE:
+        _warn(name, f"stacked and single results differ by {comparison.difference:.1e} of their size")
+        return False
+    return True
+
+
+def compare_stacked(build: Callable[[int], nn.Module], *, inputs: Tensor, name: str) -> StackComparison:
+    """Return how stacked replicas of a network compare with single ones.
 
     Catching errors is not enough: a draw from the global generator can go wrong under `vmap` without one.
     `build(seed)` makes a network; `inputs` is one batch (B, d). Raises UserError when the network fails on its own,
@@ -31,13 +58,18 @@ def stacks_correctly(build: Callable[[int], nn.Module], *, inputs: Tensor, name:
     try:
         stacked = _trajectory(build, inputs, stacked=True, name=name, seeds=(0, 1))
     except (RuntimeError, ValueError, TypeError) as error:
-        _warn(name, f"{type(error).__name__}: {error}".splitlines()[0])
-        return False
-    difference = max((_relative(one, other) for one, other in zip(single, stacked, strict=True)), default=0.0)
-    if difference > TOLERANCE:
-        _warn(name, f"stacked and single results differ by {difference:.1e} of their size")
-        return False
-    return True
+        return StackComparison(f"{type(error).__name__}: {error}".splitlines()[0], float("inf"))
+    return StackComparison(None, max(map(_relative, single, stacked), default=0.0))
+
+
+def difference_by_company(build: Callable[[int], nn.Module], *, inputs: Tensor, name: str) -> float:
+    """Return by how much a replica of a stack differs from the same one in a stack of its own: 0 for bit for bit.
+
+    Relative to the largest value compared. Only for networks that `vmap` takes.
+    """
+    together = _trajectory(build, inputs, stacked=True, name=name, seeds=(0, 1))
+    alone = _trajectory(build, inputs, stacked=True, name=name, seeds=(0,))
+    return max((_relative(one[:1], other) for one, other in zip(together, alone, strict=True)), default=0.0)
 
 
 def _trajectory(
