@@ -51,6 +51,8 @@ INTRODUCTION_DEFAULTS: dict[str, dict[str, Any]] = {
     "norm.scale": {"eps": 1e-5},
     "norm.dynamic_tanh": {"alpha": 0.5},
     "norm.filter_response": {"threshold": True, "eps": 1e-6, "learned_eps": 1e-4},
+    "norm.spectral": {"num_power_iterations": 1},
+    "norm.weight_mean_only_batch": {"momentum": 0.1},
     "norm.switchable": {"momentum": 0.1, "eps": 1e-5},
     "norm.iterative": {"num_groups": 4, "num_iterations": 5, "momentum": 0.1, "eps": 1e-5},
 }

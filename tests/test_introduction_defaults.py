@@ -64,6 +64,8 @@ def test_values_at_introduction_are_frozen() -> None:
         "norm.dynamic_tanh": '{"alpha":0.5}',
         "norm.filter_response": '{"eps":1e-06,"learned_eps":0.0001,"threshold":true}',
         "norm.scale": '{"eps":1e-05}',
+        "norm.spectral": '{"num_power_iterations":1}',
+        "norm.weight_mean_only_batch": '{"momentum":0.1}',
         "norm.group": '{"affine":true,"eps":1e-05,"num_groups":4}',
         "norm.instance": '{"affine":false,"eps":1e-05,"num_channels":2}',
         "norm.iterative": '{"eps":1e-05,"momentum":0.1,"num_groups":4,"num_iterations":5}',

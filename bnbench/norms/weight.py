@@ -31,5 +31,6 @@ class Weight(nn.Module):
 
     def forward(self, inputs: Float[Tensor, "batch inputs"]) -> Float[Tensor, "batch outputs"]:
         """Return inputs · wᵀ + bias."""
-        norms = torch.linalg.vector_norm(self.direction, dim=1).clamp_min(torch.finfo(self.direction.dtype).tiny)
-        return linear_function(inputs, self.direction * (self.length / norms).unsqueeze(1), self.bias)
+        norms = torch.linalg.vector_norm(self.direction, dim=1)
+        scale = self.length / torch.where(norms == 0, 1.0, norms)
+        return linear_function(inputs, self.direction * scale.unsqueeze(1), self.bias)

@@ -13,16 +13,17 @@ from bnbench.models.initialisation import initialise
 from bnbench.norms import NORMS
 
 
-def linear_weights(network: nn.Module) -> dict[str, Tensor]:
-    """Weights and biases by place, those that a weight norm has taken over included."""
+def linear_places(network: nn.Module) -> list[str]:
+    return [place for place, module in network.named_modules() if isinstance(module, nn.Linear)]
+
+
+def linear_weights(network: nn.Module, places: list[str]) -> dict[str, tuple[Tensor, Tensor]]:
+    """Weights and biases by place, of a Linear or of the weight norm that stands for it: its only matrix."""
     found = {}
-    for place, module in network.named_modules():
-        if isinstance(module, nn.Linear):
-            found[place] = (module.weight, module.bias)
-        elif hasattr(module, "direction"):
-            length = torch.linalg.vector_norm(module.direction, dim=1)
-            assert torch.equal(module.length, length)  # the function starts at the weights of the Linear
-            found[place] = (module.direction, module.bias)
+    for place in places:
+        layer = network.get_submodule(place)
+        (weight,) = [parameter for parameter in layer.parameters() if parameter.dim() == 2]
+        found[place] = (weight, layer.get_parameter("bias"))
     return found
 
 
@@ -32,12 +33,14 @@ def test_linear_weights_are_the_same_under_every_norm(
     network: Callable[..., nn.Module], norm: str, initialisation: str
 ) -> None:
     options = {"initialisation": initialisation, "dropout": 0.3, "residual": True, "norm_placement": "after_activation"}
-    plain, normed = (linear_weights(network(name, seed=5, **options)) for name in ("none", norm))
-    assert plain.keys() == normed.keys()
-    for place, (weight, bias) in plain.items():
-        assert torch.equal(weight, normed[place][0])
+    plain, normed = (network(name, seed=5, **options) for name in ("none", norm))
+    places = linear_places(plain)
+    assert len(places) == 4
+    weights = linear_weights(normed, places)
+    for place, (weight, bias) in linear_weights(plain, places).items():
+        assert torch.equal(weight, weights[place][0])
         assert torch.equal(bias, torch.zeros_like(bias))
-        assert torch.equal(bias, normed[place][1])
+        assert torch.equal(bias, weights[place][1])
 
 
 def test_weight_norm_starts_as_the_same_function(network: Callable[..., nn.Module]) -> None:
@@ -71,13 +74,13 @@ def test_orthogonal_weights_are_orthogonal(shape: tuple[int, int]) -> None:
 @pytest.mark.parametrize("name", INITIALISATIONS)
 def test_every_seed_and_place_has_weights_of_its_own(network: Callable[..., nn.Module], name: str) -> None:
     """Seed 0 is seeded like any other; the two hidden layers of one shape differ as well."""
+    places = ["hidden.0.linear", "hidden.1.linear"]
     weights = {
         (seed, place): weight
         for seed in (0, 1)
-        for place, (weight, _) in linear_weights(network(seed=seed, initialisation=name, hidden=[8, 8])).items()
-        if place != "output"
+        for place, (weight, _) in linear_weights(network(seed=seed, initialisation=name, hidden=[8, 8]), places).items()
     }
-    again = linear_weights(network(seed=0, initialisation=name, hidden=[8, 8]))
+    again = linear_weights(network(seed=0, initialisation=name, hidden=[8, 8]), places)
     assert torch.equal(weights[0, "hidden.0.linear"], again["hidden.0.linear"][0])
     values = list(weights.values())
     assert not any(torch.equal(one, other) for number, one in enumerate(values) for other in values[:number])

@@ -58,10 +58,10 @@ def test_offset_costs_no_digits_but_those_of_the_inputs(build_layer: Callable[..
 def test_batch_of_one_is_refused_in_training_and_fine_in_evaluation(
     build_layer: Callable[..., nn.Module], rows: Tensor, name: str
 ) -> None:
-    layer = build_layer(name)
+    layer, row = build_layer(name), rows[:1] if NORMS.get(name).kind == "activation" else rows[:1, :7]
     with pytest.raises(ValueError, match="at least 2 rows to train, got a batch of 1"):
-        layer(rows[:1])
-    assert torch.isfinite(layer.eval()(rows[:1])).all()
+        layer(row)
+    assert torch.isfinite(layer.eval()(row)).all()
 
 
 @pytest.mark.parametrize("name", NORMS.names())
@@ -73,7 +73,7 @@ def test_batch_coupling_is_what_the_norm_says_of_itself(
     changed = x.clone()
     changed[1:] += 1.0
     changed[1] *= 3.0
-    layer = build_layer(name)
-    assert torch.allclose(layer(x)[0], layer(changed)[0]) != NORMS.get(name).batch_coupled
+    layer, other = build_layer(name), build_layer(name)  # two, since a step may move the state
+    assert torch.allclose(layer(x)[0], other(changed)[0]) != NORMS.get(name).batch_coupled
     layer.eval()
     torch.testing.assert_close(layer(x)[0], layer(changed)[0])

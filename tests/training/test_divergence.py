@@ -19,7 +19,7 @@ def poison(position: int, *, at_step: int, value: float = float("nan")) -> Chang
     def change(replicas: Replicas, step: int) -> None:
         if step == at_step:
             with torch.no_grad():
-                replicas.parameters_stacked[0][position, 0, 0] = value
+                replicas.parameters_stacked[0][position].view(-1)[0] = value
 
     return change
 

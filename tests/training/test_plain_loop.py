@@ -14,7 +14,7 @@ from torch.nn import functional
 
 from bnbench.datasets import Task
 from bnbench.norms import NORMS
-from bnbench.seeding import generator
+from bnbench.seeding import generator, global_stream
 
 STEPS, EVERY, BATCH, LR, DECAY = 25, 10, 16, 0.03, 0.1
 HIDDEN = (36, 12)
@@ -31,7 +31,8 @@ class PlainNetwork(nn.Module):
         for number, (inputs, outputs) in enumerate(zip(widths, HIDDEN, strict=False)):
             linear = self._linear(inputs, outputs, seed, f"hidden.{number}.linear")
             if chosen.kind == "weight":
-                self.hidden.append(nn.Sequential(chosen.factory(linear), nn.Tanh()))
+                with global_stream(seed, "norm", f"hidden.{number}.linear"):
+                    self.hidden.append(nn.Sequential(chosen.factory(linear), nn.Tanh()))
             else:
                 self.hidden.append(nn.Sequential(linear, chosen.factory(outputs), nn.Tanh()))
         self.output = self._linear(widths[-1], task.num_outputs, seed, "output")
