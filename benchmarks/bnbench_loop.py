@@ -39,14 +39,14 @@ class Readings:
         self.taken.append(Reading(time.process_time(), time.perf_counter(), trajectory.train_seconds))
 
 
-def bnbench_loop(task: Task, steps: int, *, replicas: int) -> Cost:
+def bnbench_loop(task: Task, steps: int, *, replicas: int, norm: str = "batch") -> Cost:
     """Measure the steps between the second evaluation and the third; those before warm up.
 
     bnbench stops its own clock for evaluations. Processor time has no such clock: the share of the evaluation is
     taken off as on the wall.
     """
     readings = Readings()
-    config = _config(steps)
+    config = loop_config(steps, norm=norm)
     members = [Member(seed, LEARNING_RATE) for seed in range(replicas)]
     fit(config, task, choose_norm(config.norm), members, stacked=True, observers=[readings])
     _, before, after = readings.taken
@@ -55,11 +55,12 @@ def bnbench_loop(task: Task, steps: int, *, replicas: int) -> Cost:
     return Cost((after.cpu_seconds - before.cpu_seconds) * train / wall, train)
 
 
-def _config(steps: int) -> Config:
+def loop_config(steps: int, *, norm: str) -> Config:
+    """Return the configuration of a run of 2 · `steps` steps that is evaluated before, between and after them."""
     return Config(
         dataset=DatasetConfig(name="random", source="memory", preprocessing="none", metric="accuracy", direction="max"),
         model=ModelConfig(name="mlp", hidden=list(WIDTHS[1:-1])),
-        norm={"name": "batch"},
+        norm={"name": norm},
         optimizer=OptimizerConfig(name="sgd", lr=LEARNING_RATE),
         schedule=ScheduleConfig(name="constant"),
         budget=BudgetConfig(max_steps=2 * steps, batch_size=BATCH_SIZE, eval_every_steps=steps),

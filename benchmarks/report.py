@@ -48,7 +48,7 @@ def make_report(measured: dict[tuple[str, int], list[Cost]], *, rounds: int, see
         "seed_steps_per_measurement": seed_steps,
         "rows": rows,
         "aims": [_aim(rows, *aim) for aim in AIMS],
-        "environment": _environment(),
+        "environment": environment(),
     }
 
 
@@ -80,7 +80,8 @@ def _aim(rows: list[Row], replicas: int, name: str, reference_replicas: int, at_
     return {"replicas": replicas, "reference": name, "at_most": at_most, "ratio": ratios, "met": met}
 
 
-def _environment() -> dict[str, str]:
+def environment() -> dict[str, str]:
+    """Return what the figures were measured on."""
     return {
         "processor": _processor(),
         "system": platform.system(),

@@ -74,7 +74,8 @@ class Iterative(nn.Module):
             channels, whitening = self._of_batch(values)
         else:
             channels, whitening = self._in_groups((values - self.running_mean).T), self.running_whitening
-        whitened = grouped_product(self._in_groups(self.weight.unsqueeze(1)) * whitening, channels)
+        matrices = self._in_groups(self.weight.unsqueeze(1)) * whitening
+        whitened = grouped_product(matrices.to(channels.dtype), channels)
         return (whitened.flatten(0, 1).T + self.bias).to(inputs.dtype)
 
     def _of_batch(self, values: Tensor) -> tuple[Tensor, Tensor]:

@@ -113,6 +113,18 @@ def test_most_iterations_are_finite_where_a_batch_does_not_span_its_features(num
     assert all(torch.isfinite(tensor).all() for tensor in (outputs, x.grad, *layer.buffers()) if tensor is not None)
 
 
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
+def test_a_layer_in_half_precision_whitens_in_float32(dtype: torch.dtype) -> None:
+    x = (correlated(64, 12, condition=5.0) + 100).to(dtype)
+    half, single = as_made(12).to(dtype), as_made(12)
+    for training in (True, False):
+        outputs = half.train(training)(x)
+        assert outputs.dtype == dtype
+        # in evaluation the running mean itself is rounded to half precision
+        atol = 8 * torch.finfo(dtype).eps * (1 if training else 100)
+        torch.testing.assert_close(outputs.float(), single.train(training)(x.float()), rtol=0, atol=atol)
+
+
 @pytest.mark.parametrize("num_iterations", [0, -1, MOST_ITERATIONS + 1])
 def test_numbers_of_iterations_that_cannot_work_are_refused(num_iterations: int) -> None:
     with pytest.raises(UserError, match=rf"iterative.*num_iterations={num_iterations}: expected between 1 and 20"):
