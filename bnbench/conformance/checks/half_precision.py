@@ -1,0 +1,147 @@
+"""Other precisions than float32: which run, and whether statistics are computed in half precision."""
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor, nn
+
+from bnbench.conformance.finding import Outcome, failed, not_applicable, noted, passed
+from bnbench.conformance.passes import outputs_of
+from bnbench.conformance.registration import check
+from bnbench.conformance.slopes import computes_in_float64
+from bnbench.conformance.subject import Subject
+from bnbench.seeding import generator, key_random_streams
+
+HALVES = (torch.float16, torch.bfloat16)
+# many enough that a sum of them overflows float16
+NUM_ROWS = 2000
+# Right norms are off by up to 1.0 roundings, and 1.3 with parameters in half precision; 2.4 times the error of a plain
+# Linear. Means, variances or lengths taken in half precision: 30 and more.
+LIMIT = 10.0
+
+
+@check("other_precisions")
+def other_precisions(subject: Subject) -> Outcome:
+    """Float64, bfloat16 and float16 inputs, with the layer moved to the same precision, give outputs of theirs."""
+    refused = []
+    for dtype in (torch.float64, torch.bfloat16, torch.float16):
+        for training in (True, False):
+            try:
+                outputs = outputs_of(subject.build(dtype=dtype).train(training), subject.inputs(dtype=dtype))
+            except Exception as error:  # raised by the norm: a stranger's code may raise anything
+                refused.append(f"{_name(dtype)} refused: {type(error).__name__}: {error}".splitlines()[0])
+                break
+            if outputs.dtype != dtype:
+                return failed(
+                    f"{_name(dtype)} → {_name(outputs.dtype)} in {'training' if training else 'evaluation'}",
+                    "the layer after it is in the precision of the inputs and refuses another, or casts back at a cost",
+                )
+    if refused:
+        return noted("; ".join(refused), "cannot be trained in that precision")
+    if not computes_in_float64(subject):
+        return noted("float64 is computed in float32", "a gradient check in float64 finds rounding errors of 1e-7")
+    return passed("float64, bfloat16 and float16 run", "the precision is the user's choice")
+
+
+@check("half_precision_at_offset")
+def half_precision_at_offset(subject: Subject) -> Outcome:
+    """In half precision, far from 0 beside the spread, the outputs are right to a few roundings of their own."""
+    if subject.kind == "weight":
+        return _weight_norm_in_half(subject, lambda weight: weight * 2 + 34)
+    # from 128 on neighbours lie 1/8 (float16) or 1 (bfloat16) apart: a mean rounded so is off by 2 to 6 % of the spread
+    return _in_half(subject, lambda values, dtype: values * (1.0 if dtype == torch.float16 else 2.0) + 134)
+
+
+@check("half_precision_at_large_values")
+def half_precision_at_large_values(subject: Subject) -> Outcome:
+    """In half precision, where squares exceed what float16 can hold, the outputs are right to a few roundings."""
+    if subject.kind == "weight":
+        return _weight_norm_in_half(subject, lambda weight: weight * 2000)
+    return _in_half(subject, lambda values, dtype: values * 1000)
+
+
+def _in_half(subject: Subject, shape: Callable[[Tensor, torch.dtype], Tensor]) -> Outcome:
+    """Compare with the layer of the very same parameters in float64, on the very same inputs."""
+    stream = generator(0, "conformance", "half")
+    normal = torch.randn(NUM_ROWS, subject.num_inputs, generator=stream, dtype=torch.float64)
+
+    def error(inputs_dtype: torch.dtype, layer_dtype: torch.dtype, training: bool) -> float:
+        inputs = shape(normal, inputs_dtype).to(inputs_dtype)
+        outputs = outputs_of(subject.build(dtype=layer_dtype).train(training), inputs)
+        exact = _exact(subject.build(dtype=layer_dtype).train(training), inputs)
+        rounding = exact.abs().max().item() * torch.finfo(inputs_dtype).eps / 2
+        return _largest(outputs.double() - exact) / rounding
+
+    return _judge(error, "roundings of the largest output")
+
+
+def _weight_norm_in_half(subject: Subject, shape: Callable[[Tensor], Tensor]) -> Outcome:
+    """Compare with a plain Linear of the same weights in the same precision: its product is rounded as well."""
+
+    def layer(dtype: torch.dtype) -> nn.Module:
+        linear = subject.linear()
+        with torch.no_grad():
+            linear.weight.copy_(shape(linear.weight))
+        built = subject.norm.replace(linear, seed=0, name="layer")
+        key_random_streams(built, 0)
+        return built.to(dtype)
+
+    def error(inputs_dtype: torch.dtype, layer_dtype: torch.dtype, training: bool) -> float:
+        inputs = subject.inputs(200, dtype=inputs_dtype)
+        outputs = outputs_of(layer(layer_dtype).train(training), inputs)
+        exact = _exact(layer(layer_dtype).train(training), inputs)
+        # the weights that the layer stands for, from what it makes of each unit vector
+        columns = _exact(layer(layer_dtype).eval(), torch.eye(subject.num_inputs))
+        origin = _exact(layer(layer_dtype).eval(), torch.zeros(1, subject.num_inputs))
+        weight = (columns - origin).T
+        plain = nn.functional.linear(inputs, weight.to(inputs_dtype)).double() - inputs.double() @ weight.T
+        return _largest(outputs.double() - exact) / _largest(plain)
+
+    return _judge(error, "times the error of a plain Linear")
+
+
+def _exact(layer: nn.Module, inputs: Tensor) -> Tensor:
+    """Return what a layer with these (rounded) parameters computes in float64, or in float32 where it refuses that."""
+    try:
+        return outputs_of(layer.double(), inputs.double()).detach()
+    except RuntimeError:  # torch's, where a float32 tensor of the norm's own meets float64 inputs
+        return outputs_of(layer.float(), inputs.float()).detach().double()
+
+
+def _judge(error: Callable[[torch.dtype, torch.dtype, bool], float], unit: str) -> Outcome:
+    """Judge by parameters in float32, as mixed precision keeps them; in half where a norm refuses that."""
+    mixed: dict[str, float] = {}
+    half: dict[str, float] = {}
+    refused = []
+    for dtype in HALVES:
+        for errors, layer_dtype in ((mixed, torch.float32), (half, dtype)):
+            try:
+                errors[_name(dtype)] = max(error(dtype, layer_dtype, training) for training in (True, False))
+            except Exception as raised:  # by the norm: a stranger's code may raise anything
+                refused.append(f"{_name(dtype)} is refused: {type(raised).__name__}: {raised}".splitlines()[0])
+    if not (mixed or half):
+        return not_applicable("; ".join(refused))
+    judged = {**half, **mixed}
+    if max(judged.values()) > LIMIT:
+        return failed(
+            _words(judged, unit), "statistics are computed in half precision, which has not the digits: take float32"
+        )
+    if half and max(half.values()) > LIMIT:
+        return noted(
+            f"with parameters in half precision too: {_words(half, unit)}",
+            "right in mixed precision, whose parameters stay in float32; torch's batch norm kernel is the like",
+        )
+    return passed(_words(judged, unit), "statistics are computed in enough digits")
+
+
+def _words(errors: dict[str, float], unit: str) -> str:
+    return f"{', '.join(f'{name} off by {value:.1f}' for name, value in errors.items())} {unit}"
+
+
+def _largest(difference: Tensor) -> float:
+    """Return the largest error; infinite where there is none to be told."""
+    return difference.abs().max().item() if torch.isfinite(difference).all() else float("inf")
+
+
+def _name(dtype: torch.dtype) -> str:
+    return str(dtype).removeprefix("torch.")

@@ -1,0 +1,79 @@
+"""Run a layer so that nothing but the layer can make two runs differ."""
+
+import random
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import numpy as np
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from bnbench.conformance.subject import Subject
+from bnbench.seeding import generator
+
+
+@contextmanager
+def fixed_randomness() -> Iterator[None]:
+    """Run code with every global generator at the same state, and put each back afterwards.
+
+    What draws from them is found out by a check of its own; to the others it is then the same in every run.
+    """
+    python, legacy = random.getstate(), np.random.get_state()  # noqa: NPY002 a norm may draw from it
+    try:
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(0)
+            random.seed(0)
+            np.random.seed(0)  # noqa: NPY002
+            yield
+    finally:
+        random.setstate(python)
+        np.random.set_state(legacy)  # noqa: NPY002
+
+
+def outputs_of(layer: nn.Module, inputs: Float[Tensor, "rows inputs"], *, copy: bool = True) -> Tensor:
+    """Return the outputs for the inputs, by default for a copy, which the layer may spoil.
+
+    Raises TypeError if they are no tensor.
+    """
+    with fixed_randomness():
+        outputs = layer(inputs.clone() if copy else inputs)
+    if not isinstance(outputs, Tensor):
+        raise TypeError(f"the layer returned a {type(outputs).__name__}, expected a tensor")
+    return outputs
+
+
+def cotangent(outputs: Tensor) -> Tensor:
+    """Return fixed random weights of the outputs, of length about 1 in all: Σ weight · output is then a loss."""
+    values = torch.randn(outputs.shape, generator=generator(0, "conformance", "cotangent"), dtype=torch.float64)
+    return (values / outputs.numel() ** 0.5).to(outputs.dtype)
+
+
+def train(layer: nn.Module, subject: Subject, *, steps: int = 3, first_seed: int = 0) -> None:
+    """Train a layer a few steps of gradient descent, on other inputs each."""
+    dtype = next((parameter.dtype for parameter in layer.parameters()), torch.float32)
+    layer.train()
+    for seed in range(first_seed, first_seed + steps):
+        outputs = outputs_of(layer, subject.inputs(seed=seed, dtype=dtype))
+        parameters = [parameter for parameter in layer.parameters() if parameter.requires_grad]
+        if not (parameters and outputs.requires_grad):
+            continue
+        gradients = torch.autograd.grad(outputs, parameters, cotangent(outputs), allow_unused=True)
+        with torch.no_grad():
+            for parameter, gradient in zip(parameters, gradients, strict=True):
+                if gradient is not None:
+                    parameter.sub_(0.1 * gradient)
+
+
+def tensors_of(layer: nn.Module) -> dict[str, Tensor]:
+    """Return copies of all parameters and buffers by name, those left out of state_dict included."""
+    named = [*layer.named_parameters(), *layer.named_buffers()]
+    return {name: tensor.detach().clone() for name, tensor in named}
+
+
+def restore(layer: nn.Module, tensors: dict[str, Tensor]) -> None:
+    """Put parameters and buffers back to what `tensors_of` returned, in place."""
+    with torch.no_grad():
+        for name, tensor in [*layer.named_parameters(), *layer.named_buffers()]:
+            if name in tensors and tensors[name].shape == tensor.shape:
+                tensor.copy_(tensors[name])
