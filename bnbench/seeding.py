@@ -64,16 +64,27 @@ class CounterRandom(nn.Module):
         self.register_buffer("key", torch.zeros((), dtype=torch.int32))
         self.register_buffer("step", torch.zeros((), dtype=torch.int32))
 
-    def forward(self, like: Tensor) -> Int32[Tensor, "..."]:
-        """Return int32 values, uniform over all 2³² of them, shaped as `like`; every call advances the step."""
+    def forward(self, like: Tensor, *, first: int = 0) -> Int32[Tensor, "..."]:
+        """Return int32 values, uniform over all 2³² of them, shaped as `like`; every call advances the step.
+
+        `first` is the position of the first one: what holds a part of a whole draws what the whole would there.
+        """
         self.step.add_(1)
         base = _mix(self.key ^ _mix(self.step * 668265263))
-        position = torch.arange(like.numel(), dtype=torch.int32, device=like.device).view(like.shape)
+        position = torch.arange(first, first + like.numel(), dtype=torch.int32, device=like.device).view(like.shape)
         return _mix(position * -1640531535 + base)
 
-    def uniform(self, like: Tensor) -> Float[Tensor, "..."]:
+    def uniform(self, like: Tensor, *, first: int = 0) -> Float[Tensor, "..."]:
         """Return floats in [0, 1), 24 random bits each, in the dtype of `like`."""
-        return ((self(like) >> 8) & 0xFFFFFF).to(like.dtype) * 2.0**-24
+        return ((self(like, first=first) >> 8) & 0xFFFFFF).to(like.dtype) * 2.0**-24
+
+    def normal(self, like: Tensor, *, first: int = 0) -> Float[Tensor, "..."]:
+        """Return standard Gaussian floats, in the dtype of `like`: Φ⁻¹ of the middles of 2²³ equal parts of (0, 1).
+
+        23 bits, since float32 holds the middles of no more parts exactly; the largest is 5.3.
+        """
+        bits = (self(like, first=first) >> 9) & 0x7FFFFF
+        return torch.erfinv((2 * bits - 0x7FFFFF).to(like.dtype) * 2.0**-23) * 2**0.5
 
 
 def _mix(value: Tensor) -> Tensor:

@@ -56,7 +56,8 @@ def test_values_at_introduction_are_frozen() -> None:
     """Append a line for a new option; a line that changes would give every recorded cell another id."""
     frozen = {
         "dataset": '{"data_seed":0,"test_fraction":0.2,"validation_fraction":0.2}',
-        "model": '{"activation":"relu","class_path":null,"dropout":0,"hidden":[100,100,100],"initialisation":"he",'
+        "model": '{"activation":"relu","alpha_dropout":false,'
+        '"class_path":null,"dropout":0,"hidden":[100,100,100],"initialisation":"he",'
         '"initialisation_std":0.01,"input_norm":false,"logits_norm":false,"norm_placement":"before_activation",'
         '"options":{},"residual":false}',
         "norm.batch": '{"affine":true,"divide_by_deviation":true,"eps":1e-05,"momentum":0.1,"running_statistics":true,'
@@ -66,6 +67,12 @@ def test_values_at_introduction_are_frozen() -> None:
         "norm.scale": '{"eps":1e-05}',
         "norm.spectral": '{"num_power_iterations":1}',
         "norm.weight_mean_only_batch": '{"momentum":0.1}',
+        "norm.batch_renorm": '{"eps":1e-05,"max_scale":3,"max_shift":5,"momentum":0.1,"ramp_steps":400,'
+        '"warmup_steps":100}',
+        "norm.ghost_batch": '{"eps":1e-05,"ghost_rows":16,"momentum":0.1}',
+        "norm.l1_batch": '{"eps":1e-05,"momentum":0.1,"p":1}',
+        "norm.noisy_batch": '{"eps":1e-05,"largest_scale":1.25,"largest_shift":0.5,"momentum":0.1,"scale_deviation":0.1,'
+        '"shift_spread":0.1}',
         "norm.group": '{"affine":true,"eps":1e-05,"num_groups":4}',
         "norm.instance": '{"affine":false,"eps":1e-05,"num_channels":2}',
         "norm.iterative": '{"eps":1e-05,"momentum":0.1,"num_groups":4,"num_iterations":5}',

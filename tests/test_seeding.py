@@ -117,6 +117,36 @@ def test_uniform_numbers_are_uniform_in_zero_to_one() -> None:
     assert keyed(0).uniform(torch.empty(3, dtype=torch.float64)).dtype == torch.float64
 
 
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_gaussian_numbers_are_gaussian(dtype: torch.dtype) -> None:
+    values = torch.cat([keyed(seed).normal(torch.empty(20_000, dtype=dtype)) for seed in range(5)])
+    assert values.dtype == dtype
+    assert stats.kstest(values.numpy(), "norm").pvalue > 1e-4
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_gaussian_numbers_at_both_ends_are_finite_and_mirror_each_other(
+    monkeypatch: pytest.MonkeyPatch, dtype: torch.dtype
+) -> None:
+    random = keyed(0)
+    ends = torch.tensor([0, 2**31 - 1, -(2**31), -1], dtype=torch.int32)  # least, around the middle, largest
+    monkeypatch.setattr(random, "forward", lambda like, first: ends)
+    values = random.normal(torch.empty(4, dtype=dtype))
+    assert torch.equal(values, -values.flip(0))
+    assert 5.1 < values[3] < 5.4
+    assert 0 < values[2] < 1e-6
+
+
+def test_part_of_a_whole_draws_what_the_whole_would_there() -> None:
+    whole, parts = keyed(0), [keyed(0) for _ in range(3)]
+    for _ in range(2):
+        rows = [part(torch.empty(2, 5), first=10 * number) for number, part in enumerate(parts)]
+        assert torch.equal(torch.cat(rows), whole(torch.empty(6, 5)))
+    for draw in ("uniform", "normal"):
+        last = getattr(parts[2], draw)(torch.empty(2, 5), first=20)
+        assert torch.equal(last, getattr(whole, draw)(torch.empty(6, 5))[4:])
+
+
 def test_no_draw_repeats_within_a_step_nor_between_steps_and_seeds() -> None:
     """The position enters through a bijection; two steps or seeds meet no more often than chance has it."""
     table = torch.stack([draws(seed, steps=3, count=3000) for seed in range(3)]).view(9, -1).numpy()

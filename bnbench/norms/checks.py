@@ -11,6 +11,14 @@ def require_positive(norm_name: str, option: str, value: float) -> None:
         raise UserError(f"norm '{norm_name}': {option}={value}: expected a number above 0 (set norm.{option})")
 
 
+def require_at_least(norm_name: str, option: str, value: float, *, least: float) -> None:
+    """Raise UserError unless `value` is a finite number not below `least`."""
+    if not (isfinite(value) and value >= least):
+        raise UserError(
+            f"norm '{norm_name}': {option}={value}: expected a number of at least {least} (set norm.{option})"
+        )
+
+
 def require_share(norm_name: str, option: str, value: float) -> None:
     """Raise UserError unless `value` lies in [0, 1]."""
     if not 0 <= value <= 1:

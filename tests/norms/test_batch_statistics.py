@@ -22,6 +22,9 @@ VARIANTS: dict[str, list[dict[str, Any]]] = {
         {"running_statistics": False},
         {"unbiased_running_variance": False},
     ],
+    "batch_renorm": [{"warmup_steps": 0, "ramp_steps": 0}],
+    "ghost_batch": [{"ghost_rows": rows} for rows in (2, 3, 4)],
+    "l1_batch": [{"p": 2.0}, {"p": 3.5}, {"p": None}],
 }
 CASES = [
     pytest.param(name, options, id="-".join([name, *(f"{key}={value}" for key, value in options.items())]))

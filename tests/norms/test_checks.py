@@ -45,15 +45,19 @@ def test_momentum_outside_0_to_1_is_refused(build_layer: Callable[..., nn.Module
 
 @pytest.mark.parametrize("value", [0, 0.0, 0.5, 1, 1.0])
 @pytest.mark.parametrize("name", WITH_MOMENTUM)
-def test_running_mean_moves_by_the_momentum(
+def test_running_statistics_move_by_the_momentum(
     build_layer: Callable[..., nn.Module], rows: torch.Tensor, name: str, value: float
 ) -> None:
-    layer = build_layer(name, momentum=value)
-    layer(rows)
-    running = {key: buffer for key, buffer in layer.named_buffers() if key.endswith("running_mean")}
-    assert running
-    for buffer in running.values():
-        torch.testing.assert_close(buffer, value * rows.mean(0))
+    """All of them, by this share of the way from where they start to the statistics of the batch."""
+    layer, whole = build_layer(name, momentum=value), build_layer(name, momentum=1.0)
+    starts = {key: buffer.clone() for key, buffer in layer.named_buffers() if "running_" in key}
+    assert starts
+    for one in (layer, whole):
+        one(rows if NORMS.get(name).kind == "activation" else rows[:, :7])
+    for key, start in starts.items():
+        moved = (1 - value) * start + value * whole.get_buffer(key)
+        torch.testing.assert_close(layer.get_buffer(key), moved, msg=key)
+        assert not torch.equal(whole.get_buffer(key), start)
 
 
 def test_batch_norm_that_neither_centres_nor_scales_is_refused(build_layer: Callable[..., nn.Module]) -> None:
