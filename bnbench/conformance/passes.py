@@ -14,17 +14,17 @@ from bnbench.seeding import generator
 
 
 @contextmanager
-def fixed_randomness() -> Iterator[None]:
-    """Run code with every global generator at the same state, and put each back afterwards.
+def fixed_randomness(seed: int = 0) -> Iterator[None]:
+    """Run code with every global generator at the state of a seed, and put each back afterwards.
 
     What draws from them is found out by a check of its own; to the others it is then the same in every run.
     """
     python, legacy = random.getstate(), np.random.get_state()  # noqa: NPY002 a norm may draw from it
     try:
         with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(0)
-            random.seed(0)
-            np.random.seed(0)  # noqa: NPY002
+            torch.manual_seed(seed)
+            random.seed(seed)
+            np.random.seed(seed)  # noqa: NPY002
             yield
     finally:
         random.setstate(python)

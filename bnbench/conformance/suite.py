@@ -3,21 +3,19 @@
 import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any
 
 from torch import nn
 
 from bnbench.conformance import checks as checks  # registers them
-from bnbench.conformance.costs import Costs, measure_costs
+from bnbench.conformance.costs import Costs, costs_if_it_runs
 from bnbench.conformance.finding import Finding, Verdict, failed
 from bnbench.conformance.registration import CHECKS, Check
 from bnbench.conformance.subject import NUM_FEATURES, Subject, subject_of
-from bnbench.conformance.traits import Traits, measure_traits
+from bnbench.conformance.traits import Traits, traits_if_it_runs
 from bnbench.errors import UserError
 from bnbench.norms.registration import Kind
 from bnbench.seeding import one_thread
-
-Measured = TypeVar("Measured")
 
 # the one check that takes a clock
 COST_CHECK = "cost"
@@ -68,18 +66,11 @@ def check_norm(
     with one_thread():
         names = [name for name in CHECKS.names() if with_costs or name != COST_CHECK]
         findings = tuple(_meet(name, CHECKS.get(name), subject) for name in names)
-        traits = _unless_it_raises(measure_traits, subject)
-        costs = _unless_it_raises(measure_costs, subject) if with_costs else None
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            traits = traits_if_it_runs(subject)
+            costs = costs_if_it_runs(subject) if with_costs else None
         return ReportCard(subject.norm.entry, subject.kind, num_features, findings, traits, costs)
-
-
-def _unless_it_raises(measure: Callable[[Subject], Measured], subject: Subject) -> Measured | None:
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        try:
-            return measure(subject)
-        except Exception:  # a stranger's code may raise anything; the checks ran the same and say what it raised
-            return None
 
 
 def _meet(name: str, check: Check, subject: Subject) -> Finding:

@@ -1,0 +1,195 @@
+"""Is (batch, features) read as that? A batch with as many rows as features is where the two can be confused."""
+
+import warnings
+from dataclasses import dataclass
+from itertools import product
+
+import torch
+from torch import Tensor, nn
+
+from bnbench.conformance.change import relative_change
+from bnbench.conformance.finding import Outcome, failed, not_applicable, passed
+from bnbench.conformance.passes import outputs_of
+from bnbench.conformance.registration import check
+from bnbench.conformance.subject import Subject
+from bnbench.conformance.traits import traits_if_it_runs
+
+# training or not, and a number of rows
+Place = tuple[bool, int]
+MODES = (True, False)
+# The part of all change that a moved parameter works in one row (or column). Per feature it is 0 outside its column;
+# a parameter that mixes features spreads over the 24 of them.
+NEARLY_ALL = 0.99
+# An input that matters moves an output by more than 1e-3 of the outputs' size, one that does not by nothing at all but
+# rounding, 1e-7.
+MATTERS = 1e-5
+# The same rows in batches of other sizes: the kernels of torch round as the size has it, by up to 1e-6; a row that is
+# treated otherwise differs by 0.1 and more.
+SAME_ROWS = 1e-4
+
+
+@dataclass(frozen=True)
+class _Complaint:
+    """What came of a batch beside an output: an error that was raised, or a warning."""
+
+    raised: bool
+    text: str
+
+
+@check("layout")
+def layout(subject: Subject) -> Outcome:
+    """(batch, features) is read as such: a batch with as many rows as features is treated like any other."""
+    complaints = {
+        (training, rows): _complaint(subject, rows, training)
+        for training, rows in product(MODES, (*_square(subject), *_other(subject)))
+    }
+    outcome = _one_sided(subject, complaints)
+    if outcome is not None:
+        return outcome
+    computed = [place for place, complaint in complaints.items() if complaint is None or not complaint.raised]
+    if not computed:
+        return not_applicable("it returns no (batch, features), whatever the number of rows")
+    outcome = _parameters_on_rows(subject, computed) or _dependence(subject, computed) or _same_rows(subject, computed)
+    if outcome is not None:
+        return outcome
+    squares, others = (" and ".join(map(str, sizes)) for sizes in (_square(subject), _other(subject)))
+    return passed(
+        f"batches of {squares} rows like those of {others}",
+        "rows and features are told apart, also where there are as many of one as of the other",
+    )
+
+
+def _square(subject: Subject) -> list[int]:
+    """Return the numbers of rows at which rows can be taken for features, of the outputs or of the inputs."""
+    return sorted({subject.num_features, subject.num_inputs})
+
+
+def _other(subject: Subject) -> list[int]:
+    # two, so that a norm which refuses one number of rows for its own reasons is not taken for confused
+    largest = max(_square(subject))
+    return [largest + 2, largest + 3]
+
+
+def _complaint(subject: Subject, rows: int, training: bool) -> _Complaint | None:
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        try:
+            _outputs(subject.build(), subject.inputs(rows), training)
+        except Exception as error:  # raised by the norm: a stranger's code may raise anything
+            return _Complaint(True, _first_sentence(f"{type(error).__name__}: {error}"))
+    return _Complaint(False, _first_sentence(str(caught[0].message))) if caught else None
+
+
+def _one_sided(subject: Subject, complaints: dict[Place, _Complaint | None]) -> Outcome | None:
+    """Warnings or errors that come with every N ≠ C and not with N = C, or the other way round."""
+    for training in MODES:
+        square, other = (
+            [complaints[training, rows] for rows in sizes] for sizes in (_square(subject), _other(subject))
+        )
+        for here, there, where in ((other, square, "N ≠ C and not N = C"), (square, other, "N = C and not N ≠ C")):
+            first = here[0]
+            if first is None or None in here or any(there):
+                continue
+            return failed(
+                f"{'raises' if first.raised else 'warns'} with {where}: “{first.text}”",
+                "(batch, features) is read as something else: rows are taken for channels or features, which a batch "
+                "with as many rows as features hides",
+            )
+    return None
+
+
+def _parameters_on_rows(subject: Subject, computed: list[Place]) -> Outcome | None:
+    """A parameter with one value per feature whose value k acts on row k."""
+    names = [name for name, value in subject.build().named_parameters() if value.numel() == subject.num_features]
+    for (training, rows), name in product(computed, names):
+        in_row, in_column = _where_it_acts(subject, name, rows, training)
+        if in_row > NEARLY_ALL > in_column:
+            return failed(
+                f"with {rows} rows and {subject.num_features} features, {in_row:.0%} of what {name}[k] changes lies in "
+                "row k",
+                f"{name} has a value for every feature and acts on rows: features are confused with rows",
+            )
+    return None
+
+
+def _where_it_acts(subject: Subject, name: str, rows: int, training: bool) -> tuple[float, float]:
+    """Return which part of the change that element k of a parameter makes lies in row k, and which in column k."""
+    position = min(rows, subject.num_features) // 3
+    before, after = subject.build(), subject.build()
+    with torch.no_grad():
+        after.get_parameter(name).view(-1)[position] += 1
+    inputs = subject.inputs(rows)
+    change = (_outputs(after, inputs, training) - _outputs(before, inputs, training)).abs().nan_to_num()
+    total = change.sum().clamp_min(torch.finfo(change.dtype).tiny)
+    return (change[position].sum() / total).item(), (change[:, position].sum() / total).item()
+
+
+def _dependence(subject: Subject, computed: list[Place]) -> Outcome | None:
+    """On what else than itself a value depends, on its row or on its feature, is another thing with N = C."""
+    for training in MODES:
+        square, other = (
+            {rows: _depends(subject, rows, training) for rows in sizes if (training, rows) in computed}
+            for sizes in (_square(subject), _other(subject))
+        )
+        for rows, depends in square.items():
+            if other and depends not in other.values():
+                other_rows, otherwise = next(iter(other.items()))
+                return failed(
+                    f"in {_mode(training)}, a value depends on {depends} with {rows} rows and on {otherwise} with "
+                    f"{other_rows}",
+                    "rows and features are confused where there are as many of one as of the other",
+                )
+    return None
+
+
+def _depends(subject: Subject, rows: int, training: bool) -> str:
+    """Return in words where else the outputs change when one input value changes."""
+    inputs = subject.inputs(rows)
+    changed = inputs.clone()
+    changed[0, 0] += 10
+    before, after = (_outputs(subject.build(), values, training) for values in (inputs, changed))
+    moved = (after - before).abs() > MATTERS * before.norm() / before.numel() ** 0.5
+    if subject.kind == "weight":  # an input feature has no column of its own among the outputs
+        places = {"other rows": moved[1:]}
+    else:
+        places = {"its row": moved[0, 1:], "its feature": moved[1:, 0], "other rows' features": moved[1:, 1:]}
+    return " and ".join(place for place, values in places.items() if values.any()) or "nothing else"
+
+
+def _same_rows(subject: Subject, computed: list[Place]) -> Outcome | None:
+    """The same rows in a batch of as many as features, and in a larger one: equal where rows are independent."""
+    traits = traits_if_it_runs(subject)
+    if traits is None or traits.random:
+        return None
+    largest = max(_other(subject))
+    inputs = subject.inputs(largest)
+    for training, rows in product(MODES, _square(subject)):
+        coupled = traits.rows_coupled_in_training if training else traits.rows_coupled_in_evaluation
+        if coupled or not {(training, rows), (training, largest)} <= set(computed):
+            continue
+        alone = _outputs(subject.build(), inputs[:rows], training)
+        among_others = _outputs(subject.build(), inputs, training)[:rows]
+        change = relative_change(among_others, alone)
+        if change > SAME_ROWS:
+            return failed(
+                f"in {_mode(training)}, {rows} rows come out otherwise alone (N = C) than in a batch of {largest}: "
+                f"relative change {change:.1e}",
+                "a batch with as many rows as features is treated in another way than all others",
+            )
+    return None
+
+
+def _mode(training: bool) -> str:
+    return "training" if training else "evaluation"
+
+
+def _outputs(layer: nn.Module, inputs: Tensor, training: bool) -> Tensor:
+    with torch.no_grad():
+        outputs = outputs_of(layer.train(training), inputs)
+    if outputs.shape[:1] != inputs.shape[:1] or outputs.dim() != 2:
+        raise ValueError(f"returned {tuple(outputs.shape)} for inputs of {tuple(inputs.shape)}")
+    return outputs
+
+
+def _first_sentence(text: str) -> str:
+    return text.splitlines()[0].split(". ")[0]

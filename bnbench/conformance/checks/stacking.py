@@ -1,0 +1,60 @@
+"""All seeds of a cell train as one stack: is a replica in it what it would be alone?"""
+
+from dataclasses import asdict
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from bnbench.config import ModelConfig
+from bnbench.conformance.finding import Outcome, failed, noted, passed
+from bnbench.conformance.registration import check
+from bnbench.conformance.subject import NUM_ROWS, Subject
+from bnbench.errors import UserError
+from bnbench.models import build_network
+from bnbench.seeding import generator, one_thread
+from bnbench.training.stacking import TOLERANCE, compare_stacked, difference_by_company
+
+NUM_INPUTS = 5
+NUM_OUTPUTS = 3
+
+
+@check("stacking")
+def stacking(subject: Subject) -> Outcome:
+    """Replicas stacked under `vmap` equal replicas that train one after another, over a few steps and an evaluation."""
+    inputs, name = _inputs(), subject.norm.entry
+
+    def build(seed: int) -> nn.Module:
+        return _network(subject, seed)
+
+    with one_thread():
+        try:
+            comparison = compare_stacked(build, inputs=inputs, name=name)
+        except UserError as error:
+            return failed(str(error), "a run with it is refused, stacked or not")
+        if comparison.error is not None:
+            return noted(f"not vmappable: {comparison.error}", "its replicas are trained one replica after another")
+        if comparison.difference > TOLERANCE:
+            return failed(
+                f"stacked and single replicas differ by {comparison.difference:.1e}",
+                "under vmap it computes something else without a word; it is trained one replica after another",
+            )
+        by_company = difference_by_company(build, inputs=inputs, name=name)
+    return passed(
+        f"stacked equals single {_agreement(comparison.difference)}, a larger stack a stack of one "
+        f"{_agreement(by_company)}",
+        "a replica of a stack is the run of its seed alone" + (", but for rounding" if by_company else ""),
+    )
+
+
+def _agreement(difference: float) -> str:
+    return f"to {difference:.0e}" if difference else "bit for bit"
+
+
+def _network(subject: Subject, seed: int) -> nn.Module:
+    model = asdict(ModelConfig(name="mlp", hidden=[subject.num_features, subject.num_features]))
+    return build_network(model, num_inputs=NUM_INPUTS, num_outputs=NUM_OUTPUTS, norm=subject.norm, seed=seed)
+
+
+def _inputs() -> Float[Tensor, "rows inputs"]:
+    return torch.randn(NUM_ROWS, NUM_INPUTS, generator=generator(0, "conformance", "stacking"))
