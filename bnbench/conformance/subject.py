@@ -16,10 +16,14 @@ from bnbench.seeding import generator, global_stream, key_random_streams
 
 # divisible by what norms split features into: 2, 3, 4, 6, 8, 12
 NUM_FEATURES = 24
+# of a single one no row has a spread
+FEWEST_FEATURES = 2
 # of the Linear a weight norm takes: neither the features nor the rows
 NUM_LINEAR_INPUTS = 17
 # neither the features nor a divisor of them
 NUM_ROWS = 13
+# what the configuration of a norm holds beside its options
+_OWN_KEYS = frozenset({"name", "class_path", "kind"})
 
 
 @dataclass(frozen=True, eq=False)
@@ -88,12 +92,17 @@ def subject_of(
     Raises UserError for what cannot be found, imported or built, and for options it does not take.
     """
     given = dict(options or {})
+    if num_features < FEWEST_FEATURES:
+        raise UserError(f"num_features={num_features}: expected at least {FEWEST_FEATURES}")
+    if own := sorted(_OWN_KEYS.intersection(given)):
+        raise UserError(f"option {own[0]}={given[own[0]]}: {own[0]} is a key of bnbench's own, never a norm's")
     if not isinstance(target, str):
         return Subject(_chosen_callable(target, kind, given), num_features)
-    if ":" in target:
+    if ":" in target or "." in target:  # a name has no dot: said with one, a class path was meant
         return Subject(choose_norm({"name": "custom", "class_path": target, "kind": kind, **given}), num_features)
-    if kind not in (None, NORMS.get(target).kind):
-        raise UserError(f"--kind {kind}: norm '{target}' is registered as of kind {NORMS.get(target).kind}")
+    registered = NORMS.get(target).kind
+    if kind not in (None, registered):
+        raise UserError(f"kind={kind}: norm '{target}' is registered as of kind {registered}")
     return Subject(choose_norm({"name": target, **given}), num_features)
 
 
