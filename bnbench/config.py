@@ -34,6 +34,7 @@ class ModelConfig:
     norm_placement: str = "before_activation"
     residual: bool = False
     dropout: float = 0.0
+    alpha_dropout: bool = False
     input_norm: bool = False
     logits_norm: bool = False
     initialisation: str | None = "he"

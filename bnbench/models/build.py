@@ -9,7 +9,7 @@ from bnbench.class_path import load_class_path, source_version
 from bnbench.errors import UserError, nearest
 from bnbench.models.activations import stackable_activation
 from bnbench.models.initialisation import INITIALISATIONS, initialise
-from bnbench.models.layers import StackableDropout, StackableLinear, as_torch_made_it
+from bnbench.models.layers import StackableAlphaDropout, StackableDropout, StackableLinear, as_torch_made_it
 from bnbench.models.mlp import ACTIVATIONS, MLP, NORM_PLACEMENTS
 from bnbench.norms import ChosenNorm, MakeNorm
 from bnbench.seeding import global_stream, key_random_streams, one_thread
@@ -24,6 +24,7 @@ MLP_OPTIONS = (
     "norm_placement",
     "residual",
     "dropout",
+    "alpha_dropout",
     "input_norm",
     "logits_norm",
 )
@@ -115,8 +116,23 @@ def check_model(model: Mapping[str, Any]) -> None:
         )
     if not 0.0 <= model["dropout"] < 1.0:
         raise UserError(f"model.dropout={model['dropout']}: expected a probability in [0, 1)")
+    if model["alpha_dropout"] and model["name"] != "custom":
+        _check_alpha_dropout(model)
     if any(width < 1 for width in model["hidden"]):
         raise UserError(f"model.hidden={list(model['hidden'])}: expected widths of at least 1")
+
+
+def _check_alpha_dropout(model: Mapping[str, Any]) -> None:
+    if model["activation"] != "selu":
+        raise UserError(
+            f"model.alpha_dropout=true with model.activation={model['activation']}: it drops to the lower bound of "
+            "selu; set model.activation=selu, or model.alpha_dropout=false for plain dropout"
+        )
+    if model["dropout"] == 0.0:
+        raise UserError(
+            "model.alpha_dropout=true with model.dropout=0.0 drops nothing; set model.dropout above 0, or "
+            "model.alpha_dropout=false"
+        )
 
 
 def model_version(model: Mapping[str, Any]) -> str | None:
@@ -164,6 +180,8 @@ def _make_stackable(network: nn.Module) -> nn.Module:
             return StackableLinear.taking_over(module)
         if type(module) is nn.Dropout:
             return StackableDropout(module.p)
+        if type(module) is nn.AlphaDropout:
+            return StackableAlphaDropout(module.p)
         return stackable_activation(module)
 
     return _map_modules(network, swap)

@@ -1,9 +1,11 @@
 """Layers that stack: what the builder puts in the place of torch's own."""
 
+import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
 from bnbench.functional import linear
+from bnbench.models.activations import SELU_ALPHA, SELU_SCALE
 from bnbench.seeding import CounterRandom
 
 _HOOKS = ("_forward_hooks", "_forward_pre_hooks", "_backward_hooks", "_backward_pre_hooks")
@@ -45,6 +47,35 @@ class StackableDropout(nn.Module):
         """Return the inputs with a share `probability` of them set to 0."""
         if not self.training or self.probability == 0.0:
             return inputs
-        # the signed 32-bit value lies below this threshold with the wanted probability
-        threshold = int(self.probability * 2**32) - 2**31
-        return inputs * (self.random(inputs) >= threshold).to(inputs.dtype) / (1.0 - self.probability)
+        if self.probability == 1.0:
+            return inputs * 0.0
+        return inputs * _kept(self.random, inputs, self.probability).to(inputs.dtype) / (1.0 - self.probability)
+
+
+class StackableAlphaDropout(nn.Module):
+    """Dropout to SELU's lower bound ω = −λα on a replica's own stream; mean 0 and variance 1 are kept.
+
+    y = a (x · 1[u ≥ p] + ω · 1[u < p]) + b in training, with a = ((1 − p)(1 + p ω²))^(−1/2) and b = −a p ω; x in
+    evaluation. Any shape. State: the stream's key and step. Source: Klambauer et al. 2017 (arXiv:1706.02515).
+    """
+
+    def __init__(self, probability: float) -> None:
+        super().__init__()
+        self.probability = probability
+        self.random = CounterRandom()
+
+    def forward(self, inputs: Float[Tensor, "..."]) -> Float[Tensor, "..."]:
+        """Return the inputs with a share `probability` of them set to the bound, scaled and shifted."""
+        if not self.training or self.probability == 0.0:
+            return inputs
+        if self.probability == 1.0:
+            return inputs * 0.0
+        bound, dropped = -SELU_SCALE * SELU_ALPHA, self.probability
+        scale = ((1.0 - dropped) * (1.0 + dropped * bound * bound)) ** -0.5
+        return torch.where(_kept(self.random, inputs, dropped), inputs, bound) * scale - scale * dropped * bound
+
+
+def _kept(random: CounterRandom, inputs: Tensor, probability: float) -> Tensor:
+    # the signed 32-bit value lies below this threshold with the wanted probability
+    threshold = int(probability * 2**32) - 2**31
+    return random(inputs) >= threshold

@@ -34,13 +34,15 @@ class Block(nn.Module):
         norm_placement: str,
         residual: bool,
         dropout: float,
+        alpha_dropout: bool,
     ) -> None:
         super().__init__()
         self.linear = nn.Linear(num_inputs, width)
         self.norm = make_norm(width)
         brings_its_own = bool(getattr(self.norm, "replaces_activation", False))
         self.activation = nn.Identity() if brings_its_own else ACTIVATIONS[activation]()
-        self.dropout = nn.Dropout(dropout) if dropout > 0 else nn.Identity()
+        drop = nn.AlphaDropout if alpha_dropout else nn.Dropout
+        self.dropout = drop(dropout) if dropout > 0 else nn.Identity()
         self.norm_first = norm_placement == "before_activation"
         self.residual = residual and num_inputs == width
 
@@ -70,6 +72,7 @@ class MLP(nn.Module):
         norm_placement: str = "before_activation",
         residual: bool = False,
         dropout: float = 0.0,
+        alpha_dropout: bool = False,
         input_norm: bool = False,
         logits_norm: bool = False,
     ) -> None:
@@ -84,6 +87,7 @@ class MLP(nn.Module):
                 norm_placement=norm_placement,
                 residual=residual,
                 dropout=dropout,
+                alpha_dropout=alpha_dropout,
             )
             for before, width in zip((num_inputs, *hidden), hidden, strict=False)
         )

@@ -22,6 +22,14 @@ from bnbench.training.job import run_job
 FEW_STEPS = ("budget.max_steps=4", "budget.eval_every_steps=2", "seeds=2", "logger=none")
 # no yaml of its own: it stands for whatever class path it is given
 STAND_IN = "custom"
+# a yaml that is another one with some options set: that one, and what it sets
+PRESETS: dict[tuple[str, str], tuple[str, dict[str, Any]]] = {
+    ("model", "self_normalizing"): (
+        "mlp",
+        {"activation": "selu", "initialisation": "lecun", "dropout": 0.05, "alpha_dropout": True},
+    ),
+    ("norm", "batch_keras"): ("batch", {"momentum": 0.01, "eps": 1e-3, "unbiased_running_variance": False}),
+}
 SCHEMAS: dict[str, Any] = {
     "model": ModelConfig,
     "optimizer": OptimizerConfig,
@@ -51,7 +59,13 @@ def written(group: str, name: str) -> dict[str, Any]:
 
 
 def test_every_norm_has_a_yaml_and_every_yaml_a_norm() -> None:
-    assert names("norm") == sorted({*NORMS.names(), STAND_IN})
+    assert names("norm") == sorted({*NORMS.names(), STAND_IN, *(name for group, name in PRESETS if group == "norm")})
+
+
+@pytest.mark.parametrize(("group", "name"), PRESETS)
+def test_preset_is_another_choice_with_some_options_set(group: str, name: str) -> None:
+    base, changes = PRESETS[group, name]
+    assert written(group, name) == written(group, base) | changes
 
 
 @pytest.mark.parametrize("name", NORMS.names())
@@ -88,9 +102,10 @@ def test_group_yaml_states_the_schema_s_names_and_defaults(
     defaults |= {
         field.name: field.default_factory() for field in fields(SCHEMAS[group]) if callable(field.default_factory)
     }
-    assert stated["name"] == name
+    base, changes = PRESETS.get((group, name), (name, {}))
+    assert stated["name"] == base
     assert stated.keys() <= composed.keys()
-    unlike = {key for key in composed if composed[key] != defaults[key]}
+    unlike = {key for key in composed if composed[key] != (defaults | changes)[key]}
     assert unlike <= OWN_VALUES, f"{group}={name} changes {sorted(unlike - OWN_VALUES)} behind the schema's back"
 
 

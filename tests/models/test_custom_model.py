@@ -11,7 +11,7 @@ from torch import nn
 from bnbench.errors import UserError
 from bnbench.models import model_version
 from bnbench.models.activations import StackableActivation
-from bnbench.models.layers import StackableDropout, StackableLinear
+from bnbench.models.layers import StackableAlphaDropout, StackableDropout, StackableLinear
 from bnbench.norms import NORMS
 from bnbench.training.replicas import Replicas
 
@@ -67,6 +67,10 @@ class Convolution(nn.Module):
 
 def function(num_inputs, num_outputs, make_norm):
     return nn.Sequential(nn.Linear(num_inputs, 5), make_norm(5), nn.SiLU(), nn.Linear(5, num_outputs))
+
+
+def self_normalizing(num_inputs, num_outputs, make_norm):
+    return nn.Sequential(nn.Linear(num_inputs, 5), nn.SELU(), nn.AlphaDropout(0.25), nn.Linear(5, num_outputs))
 
 
 def double(module, arguments, output):
@@ -181,6 +185,12 @@ def test_parts_that_do_not_stack_are_replaced_wherever_they_stand(network: Calla
     assert type(made.get_submodule("gate.0")) is StackableLinear
     assert type(made.get_submodule("gate.1")) is StackableActivation
     assert type(made.get_submodule("dropout")) is StackableDropout
+
+
+def test_alpha_dropout_is_replaced_too(network: Callable[..., nn.Module]) -> None:
+    dropout = network(**custom("self_normalizing")).get_submodule("2")
+    assert type(dropout) is StackableAlphaDropout
+    assert dropout.probability == 0.25
 
 
 CHANGES = ["hook", "pre-hook", "parametrization", "forward"]

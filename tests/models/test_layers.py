@@ -1,4 +1,4 @@
-"""The Linear and the dropout that stack."""
+"""The Linear and the dropouts that stack."""
 
 from itertools import product
 
@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from bnbench.functional import linear
-from bnbench.models.layers import StackableDropout, StackableLinear
+from bnbench.models.layers import StackableAlphaDropout, StackableDropout, StackableLinear
 from bnbench.seeding import key_random_streams, one_thread
 
 
@@ -85,8 +85,58 @@ def test_dropout_drops_at_its_rate_and_keeps_the_mean(probability: float) -> Non
     torch.testing.assert_close(outputs[kept], torch.full((int(kept.sum()),), 3.0 / (1 - probability)))
 
 
-def test_dropout_draws_anew_at_every_step_and_not_in_evaluation() -> None:
-    layer = StackableDropout(0.5)
+@pytest.mark.parametrize("probability", [0.05, 0.5, 0.9])
+def test_alpha_dropout_drops_at_its_rate_to_the_values_of_torchs(probability: float) -> None:
+    layer, torchs = StackableAlphaDropout(probability).double(), nn.AlphaDropout(probability)
+    key_random_streams(layer, 0)
+    count = 200_000
+    inputs = torch.full((count,), 3.0, dtype=torch.float64)
+    outputs = layer(inputs)
+    torch.manual_seed(0)
+    torch.testing.assert_close(outputs.unique(), torchs(inputs).unique())
+    kept = outputs == outputs.max()
+    spread = (probability * (1 - probability) / count) ** 0.5
+    assert abs(1 - kept.double().mean() - probability) <= 4 * spread
+
+
+@pytest.mark.parametrize("probability", [0.05, 0.5])
+def test_alpha_dropout_keeps_mean_0_and_variance_1(probability: float) -> None:
+    """As torch's does, on as many numbers; within 5 standard errors, the kurtosis of what comes out included."""
+    layer, torchs = StackableAlphaDropout(probability), nn.AlphaDropout(probability)
+    key_random_streams(layer, 0)
+    torch.manual_seed(1)  # not the stream of the inputs
+    x = random(400_000)
+    for outputs in (layer(x), torchs(x)):
+        assert abs(outputs.mean()) <= 5 / len(x) ** 0.5
+        fourth = ((outputs - outputs.mean()) ** 4).mean()
+        assert abs(outputs.var() - 1) <= 5 * ((fourth - 1) / len(x)) ** 0.5
+
+
+def test_bits_of_alpha_dropout_do_not_depend_on_the_stack() -> None:
+    layer = StackableAlphaDropout(0.3)
+    key_random_streams(layer, 0)
+    x = random(9, 13, 7, dtype=torch.float32)
+    state = {name: buffer + torch.arange(9, dtype=torch.int32) for name, buffer in layer.named_buffers()}
+
+    def outputs_of(part: slice) -> Tensor:
+        own = {name: buffer[part].clone() for name, buffer in state.items()}
+        return torch.vmap(lambda state, x: torch.func.functional_call(layer, state, (x,)))(own, x[part].clone())
+
+    whole = outputs_of(slice(0, 9))
+    for part in (slice(0, 1), slice(8, 9), slice(2, 5)):
+        assert torch.equal(whole[part], outputs_of(part))
+
+
+@pytest.mark.parametrize(("ours", "torchs"), [(StackableDropout, nn.Dropout), (StackableAlphaDropout, nn.AlphaDropout)])
+def test_dropout_of_everything_leaves_zeros(ours: type[nn.Module], torchs: type[nn.Module]) -> None:
+    x = random(5, 4)
+    assert torch.equal(torchs(1.0)(x), torch.zeros_like(x))
+    assert torch.equal(ours(1.0)(x), torch.zeros_like(x))
+
+
+@pytest.mark.parametrize("dropout", [StackableDropout, StackableAlphaDropout])
+def test_dropout_draws_anew_at_every_step_and_not_in_evaluation(dropout: type[nn.Module]) -> None:
+    layer = dropout(0.5)
     key_random_streams(layer, 0)
     x = torch.ones(100)
     first, second = layer(x), layer(x)

@@ -152,6 +152,14 @@ def test_activation_is_torchs(network: Callable[..., nn.Module], name: str) -> N
         ({"dropout": 1.0}, r"model.dropout=1.0: expected a probability in \[0, 1\)"),
         ({"dropout": -0.1}, r"model.dropout=-0.1"),
         ({"dropout": float("nan")}, r"model.dropout=nan"),
+        (
+            {"alpha_dropout": True, "dropout": 0.1},
+            r"model.alpha_dropout=true with model.activation=relu: .* set model.activation=selu, or model.alpha_dropo",
+        ),
+        (
+            {"alpha_dropout": True, "activation": "selu"},
+            r"model.alpha_dropout=true with model.dropout=0.0 drops nothing; set model.dropout above 0, or",
+        ),
         ({"hidden": [10, 0]}, r"model.hidden=\[10, 0\]: expected widths of at least 1"),
         ({"name": "custom"}, r"model=custom needs model.class_path=package.module:Name"),
         (
@@ -171,3 +179,4 @@ def test_every_option_at_its_best_is_accepted(keys: Callable[..., dict[str, Any]
     for activation in ACTIVATIONS:
         for placement in NORM_PLACEMENTS:
             check_model(keys(activation=activation, norm_placement=placement, dropout=0.5))
+    check_model(keys(activation="selu", dropout=0.05, alpha_dropout=True))
