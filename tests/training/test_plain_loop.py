@@ -34,7 +34,9 @@ class PlainNetwork(nn.Module):
                 with global_stream(seed, "norm", f"hidden.{number}.linear"):
                     self.hidden.append(nn.Sequential(chosen.factory(linear), nn.Tanh()))
             else:
-                self.hidden.append(nn.Sequential(linear, chosen.factory(outputs), nn.Tanh()))
+                # its threshold is the only nonlinearity
+                activation = nn.Identity() if norm == "filter_response" else nn.Tanh()
+                self.hidden.append(nn.Sequential(linear, chosen.factory(outputs), activation))
         self.output = self._linear(widths[-1], task.num_outputs, seed, "output")
         self.double()
 
