@@ -58,6 +58,7 @@ def make_task(num_rows: int = NUM_ROWS) -> Task:
         test_labels=test[1],
         num_features=WIDTHS[0],
         num_outputs=WIDTHS[-1],
+        loss="cross_entropy",
         metric_name="accuracy",
         direction="max",
         trivial=0.1,

@@ -11,6 +11,8 @@ INTRODUCTION_DEFAULTS: dict[str, dict[str, Any]] = {
         "data_seed": 0,
         "validation_fraction": 0.2,
         "test_fraction": 0.2,
+        "metric": None,
+        "loss": None,
     },
     "model": {
         "hidden": [100, 100, 100],

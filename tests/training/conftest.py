@@ -70,6 +70,7 @@ def make_task(*, outputs: int = 3, features: int = 12, rows: int = 90) -> Task:
         kind="classification" if classes else "regression",
         num_features=features,
         num_outputs=outputs,
+        loss="cross_entropy" if classes else "mse",
         metric_name="accuracy" if classes else "rmse",
         direction="max" if classes else "min",
         trivial=0.5,
