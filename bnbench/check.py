@@ -87,6 +87,8 @@ def parser() -> argparse.ArgumentParser:
     """Return the command line's parser."""
     made = argparse.ArgumentParser(
         prog="python -m bnbench.check",
+        usage="%(prog)s (NORM | --all | --list) [--kind KIND] [--option K=V] [--num-features N]\n"
+        "                               [--json | --markdown] [--debug] [--help]",
         description="Meet a normalization layer with every check and print its report card.",
         epilog="Exit code: 0 fine, notes included; 1 a check failed; 2 what was named cannot be found, built or used. "
         "What each check looks at: docs/conformance.md.",

@@ -55,6 +55,7 @@ HEAVY = {
 # Imports inside a function: (module, imported): why. Only optional extras that are costly to import.
 INSIDE_FUNCTIONS: dict[tuple[str, str], str] = {
     ("bnbench.training.weights_and_biases", "wandb"): "a second of start-up, and training works where it is missing",
+    ("bnbench.check", "bnbench"): "--help and a mistyped option must not wait for torch",
     ("bnbench", "bnbench"): "the package's face is lazy, or `import bnbench.records` would load torch",
 }
 

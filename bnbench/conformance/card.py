@@ -101,12 +101,13 @@ def in_words(name: str) -> str:
 
 
 def plain(text: str) -> str:
-    """Return text of a stranger's with everything that could steer a terminal made visible.
+    """Return text of a stranger's in one line, with everything that could steer a terminal made visible.
 
-    >>> plain("red\\x1b[31m")
-    'red�[31m'
+    >>> plain("red\\x1b[31m\\nlines")
+    'red�[31m lines'
     """
-    return "".join(character if character.isprintable() else "\N{REPLACEMENT CHARACTER}" for character in text)
+    words = " ".join(text.split())
+    return "".join(character if character.isprintable() else "\N{REPLACEMENT CHARACTER}" for character in words)
 
 
 def _said(finding: Finding) -> Text:

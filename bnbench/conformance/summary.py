@@ -50,7 +50,7 @@ class Summary:
         self._line(Text())
         said = f"{counted(len(self.cards), 'norm')} checked, {len(failed)} with a fail"
         if refusals:
-            said += f", {counted(len(refusals), 'reason')} why others could not be checked"
+            said += f", {len(refusals)} could not be checked"
         self._line(Text(f"{said}.", style="bold red" if failed or refusals else "bold green"))
 
     def _list(self, title: str, verdict: Verdict) -> None:
@@ -75,4 +75,3 @@ class Summary:
 
     def _line(self, text: Text) -> None:
         self.console.print(text, soft_wrap=True)
-
