@@ -161,18 +161,21 @@ def _same_rows(subject: Subject, computed: list[Place]) -> Outcome | None:
     traits = traits_if_it_runs(subject)
     if traits is None or traits.random:
         return None
-    largest = max(_other(subject))
-    inputs = subject.inputs(largest)
+    smaller, larger = _other(subject)
+    inputs = subject.inputs(larger)
     for training, rows in product(MODES, _square(subject)):
         coupled = traits.rows_coupled_in_training if training else traits.rows_coupled_in_evaluation
-        if coupled or not {(training, rows), (training, largest)} <= set(computed):
+        if coupled or not {(training, rows), (training, smaller), (training, larger)} <= set(computed):
             continue
-        alone = _outputs(subject.build(), inputs[:rows], training)
-        among_others = _outputs(subject.build(), inputs, training)[:rows]
-        change = relative_change(among_others, alone)
+        alone, with_two, with_three = (
+            _outputs(subject.build(), inputs[:count], training)[:rows] for count in (rows, smaller, larger)
+        )
+        if relative_change(with_three, with_two) > SAME_ROWS:
+            continue  # the number of rows matters whatever it is: said by the traits, and no matter of N = C
+        change = relative_change(with_three, alone)
         if change > SAME_ROWS:
             return failed(
-                f"in {_mode(training)}, {rows} rows come out otherwise alone (N = C) than in a batch of {largest}: "
+                f"in {_mode(training)}, {rows} rows come out otherwise alone (N = C) than in a batch of {larger}: "
                 f"relative change {change:.1e}",
                 "a batch with as many rows as features is treated in another way than all others",
             )
