@@ -1,6 +1,9 @@
 """What every test runs under: no account, no network, no plug-ins, the same examples each time in CI."""
 
 import os
+import subprocess
+import sys
+import sysconfig
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
@@ -40,3 +43,75 @@ def write_distribution(
 def plant() -> Callable[..., None]:
     """Plant a package as installation would, without installing: plant(folder, name, files, norms=…, conf=…)."""
     return write_distribution
+
+
+REPOSITORY = Path(__file__).parent.parent
+
+
+def build_wheel(project: Path, folder: Path) -> Path:
+    """Build the wheel of a project with the build back-end of this environment; return its file."""
+    build = [sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", str(folder), str(project)]
+    subprocess.run(build, check=True, capture_output=True, stdin=subprocess.DEVNULL)
+    (built,) = folder.glob("*.whl")
+    return built
+
+
+@pytest.fixture(scope="session")
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The wheel of bnbench."""
+    return build_wheel(REPOSITORY, tmp_path_factory.mktemp("wheel"))
+
+
+@pytest.fixture(scope="session")
+def example_wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The wheel of the plug-in in examples/."""
+    return build_wheel(REPOSITORY / "examples" / "bnbench_median_norm", tmp_path_factory.mktemp("example_wheel"))
+
+
+@pytest.fixture(scope="session")
+def pip() -> Callable[..., None]:
+    """pip for another environment: pip(environment, *arguments)."""
+
+    def run(environment: Path, *arguments: str) -> None:
+        python = str(environment / "bin" / "python")
+        command = [sys.executable, "-m", "pip", "--python", python, *arguments, "--quiet"]
+        subprocess.run(command, check=True, stdin=subprocess.DEVNULL)
+
+    return run
+
+
+@pytest.fixture(scope="session")
+def make_environment(tmp_path_factory: pytest.TempPathFactory, pip: Callable[..., None]) -> Callable[..., Path]:
+    """Make an environment with wheels in it; it reaches the dependencies of this one, which saves minutes."""
+
+    def make(*wheels: Path) -> Path:
+        folder = tmp_path_factory.mktemp("environment")
+        subprocess.run([sys.executable, "-m", "venv", "--without-pip", str(folder)], check=True)
+        pip(folder, "install", "--no-deps", "--no-index", *map(str, wheels))
+        (site_packages,) = folder.glob("lib/python*/site-packages")
+        # Not processed recursively: the editable bnbench of this environment stays out of reach.
+        (site_packages / "dependencies.pth").write_text(sysconfig.get_path("purelib"), encoding="utf-8")
+        return folder
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def run_elsewhere() -> Callable[..., subprocess.CompletedProcess[str]]:
+    """Run a command of an environment: run_elsewhere(environment, folder, command, *arguments, **variables)."""
+
+    def run(
+        environment: Path, folder: Path, command: str, *arguments: str, **variables: str
+    ) -> subprocess.CompletedProcess[str]:
+        kept = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
+        return subprocess.run(
+            [str(environment / "bin" / command), *arguments],
+            cwd=folder,
+            env=kept | variables,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+
+    return run

@@ -1,12 +1,10 @@
 """What is claimed about versions is what is tested, and the wheel runs anywhere with its configuration inside."""
 
-import os
 import re
 import subprocess
-import sys
-import sysconfig
 import tomllib
 import zipfile
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -22,6 +20,8 @@ REQUIREMENTS = [
 PINS = dict(
     re.findall(r"^([\w.-]+)==(\S+)$", (REPOSITORY / "constraints.txt").read_text(encoding="utf-8"), flags=re.MULTILINE)
 )
+
+RunElsewhere = Callable[..., subprocess.CompletedProcess[str]]
 
 
 def normalised(name: str) -> str:
@@ -47,50 +47,9 @@ def test_version_is_the_same_wherever_it_is_written() -> None:
 
 
 @pytest.fixture(scope="module")
-def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("wheel")
-    build = [sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", str(folder), str(REPOSITORY)]
-    subprocess.run(build, check=True, capture_output=True, stdin=subprocess.DEVNULL)
-    (built,) = folder.glob("bnbench-*.whl")
-    return built
-
-
-@pytest.fixture(scope="module")
-def other_environment(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A second environment with the wheel in it; it reaches the dependencies of this one, which saves minutes."""
-    folder = tmp_path_factory.mktemp("environment")
-    subprocess.run([sys.executable, "-m", "venv", "--without-pip", str(folder)], check=True, stdin=subprocess.DEVNULL)
-    python = str(folder / "bin" / "python")
-    install = [
-        sys.executable,
-        "-m",
-        "pip",
-        "--python",
-        python,
-        "install",
-        "--no-deps",
-        "--no-index",
-        "--quiet",
-        str(wheel),
-    ]
-    subprocess.run(install, check=True, stdin=subprocess.DEVNULL)
-    (site_packages,) = folder.glob("lib/python*/site-packages")
-    # Not processed recursively: the editable bnbench of this environment stays out of reach.
-    (site_packages / "dependencies.pth").write_text(sysconfig.get_path("purelib"), encoding="utf-8")
-    return folder
-
-
-def run_elsewhere(environment: Path, folder: Path, command: str, *arguments: str) -> subprocess.CompletedProcess[str]:
-    variables = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
-    return subprocess.run(
-        [str(environment / "bin" / command), *arguments],
-        cwd=folder,
-        env=variables,
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+def other_environment(make_environment: Callable[..., Path], wheel: Path) -> Path:
+    """A second environment with the wheel in it."""
+    return make_environment(wheel)
 
 
 @pytest.mark.slow
@@ -105,14 +64,18 @@ def test_wheel_holds_the_configuration_and_the_type_marker(wheel: Path) -> None:
 
 
 @pytest.mark.slow
-def test_installed_package_is_the_one_that_runs(other_environment: Path, tmp_path: Path) -> None:
+def test_installed_package_is_the_one_that_runs(
+    other_environment: Path, tmp_path: Path, run_elsewhere: RunElsewhere
+) -> None:
     result = run_elsewhere(other_environment, tmp_path, "python", "-c", "import bnbench; print(bnbench.__file__)")
     assert result.returncode == 0, result.stderr
     assert Path(result.stdout.strip()).is_relative_to(other_environment)
 
 
 @pytest.mark.slow
-def test_leaderboard_command_runs_from_any_folder(other_environment: Path, tmp_path: Path) -> None:
+def test_leaderboard_command_runs_from_any_folder(
+    other_environment: Path, tmp_path: Path, run_elsewhere: RunElsewhere
+) -> None:
     result = run_elsewhere(other_environment, tmp_path, "bnbench-leaderboard", "--help")
     assert result.returncode == 0, result.stderr
     assert "--target" in result.stdout
@@ -120,7 +83,7 @@ def test_leaderboard_command_runs_from_any_folder(other_environment: Path, tmp_p
 
 @pytest.mark.slow
 def test_train_command_composes_the_packaged_configuration_from_any_folder(
-    other_environment: Path, tmp_path: Path
+    other_environment: Path, tmp_path: Path, run_elsewhere: RunElsewhere
 ) -> None:
     result = run_elsewhere(other_environment, tmp_path, "bnbench-train", "--cfg", "job")
     assert result.returncode == 0, result.stderr

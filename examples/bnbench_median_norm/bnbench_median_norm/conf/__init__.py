@@ -1,0 +1,1 @@
+"""The configuration groups this package adds to those of bnbench."""
