@@ -31,6 +31,16 @@ def fixed_randomness(seed: int = 0) -> Iterator[None]:
         np.random.set_state(legacy)  # noqa: NPY002
 
 
+def global_generators() -> dict[str, object]:
+    """Return the state of each global generator, to be compared."""
+    kind, keys, *rest = np.random.get_state(legacy=True)  # noqa: NPY002
+    return {
+        "torch's global generator": torch.get_rng_state().numpy().tobytes(),
+        "Python's random": random.getstate(),
+        "NumPy's global generator": (kind, np.asarray(keys).tobytes(), *rest),
+    }
+
+
 def outputs_of(layer: nn.Module, inputs: Float[Tensor, "rows inputs"], *, copy: bool = True) -> Tensor:
     """Return the outputs for the inputs, by default for a copy, which the layer may spoil.
 

@@ -1,14 +1,10 @@
 """Randomness: from where a layer draws, and when."""
 
-import random
-
-import numpy as np
-import torch
 from torch import Tensor, nn
 
 from bnbench.conformance.change import relative_change
 from bnbench.conformance.finding import Outcome, failed, passed
-from bnbench.conformance.passes import fixed_randomness, restore, tensors_of, train
+from bnbench.conformance.passes import fixed_randomness, global_generators, restore, tensors_of, train
 from bnbench.conformance.registration import check
 from bnbench.conformance.subject import Subject
 from bnbench.seeding import CounterRandom
@@ -21,11 +17,11 @@ def global_generators_untouched(subject: Subject) -> Outcome:
         layer = subject.build().train(training)
         leaf = subject.inputs().requires_grad_()
         with fixed_randomness():
-            before = _generators()
+            before = global_generators()
             outputs = layer(leaf.clone())
             if outputs.requires_grad:
                 outputs.sum().backward()
-            after = _generators()
+            after = global_generators()
         drawn = [name for name, state in after.items() if state != before[name]]
         if drawn:
             return failed(
@@ -34,15 +30,6 @@ def global_generators_untouched(subject: Subject) -> Outcome:
                 "bnbench.seeding.CounterRandom draws on its own",
             )
     return passed("torch's, Python's and NumPy's generators are where they were", "nobody else's draws are shifted")
-
-
-def _generators() -> dict[str, object]:
-    kind, keys, *rest = np.random.get_state(legacy=True)  # noqa: NPY002 a norm may draw from it
-    return {
-        "torch's global generator": torch.get_rng_state().numpy().tobytes(),
-        "Python's random": random.getstate(),
-        "NumPy's global generator": (kind, np.asarray(keys).tobytes(), *rest),
-    }
 
 
 @check("random_in_evaluation")

@@ -13,8 +13,8 @@ from bnbench.conformance.passes import cotangent, fixed_randomness, outputs_of, 
 from bnbench.conformance.registration import check
 from bnbench.conformance.subject import NUM_ROWS, Subject
 
-# The same arithmetic on the same numbers: right layers differ by 0, what is lost shows by 1e-3 and more. Between them
-# lie kernels that round by where a tensor begins in memory: 1e-7.
+# The same arithmetic on the same numbers: right layers differ by 0, and what is lost shows by 6e-3 and more. Between
+# them lies what a kernel rounds by where a tensor begins in memory: 1e-7.
 SAME = 1e-5
 
 
@@ -136,8 +136,11 @@ def gradient_checkpointing(subject: Subject) -> Outcome:
     inputs = subject.inputs().requires_grad_()
     with fixed_randomness():
         _backward(plain(inputs.clone()))
-    with fixed_randomness():
-        _backward(checkpoint(twice, inputs.clone(), use_reentrant=False))
+    try:
+        with fixed_randomness():
+            _backward(checkpoint(twice, inputs.clone(), use_reentrant=False))
+    except RuntimeError as error:  # torch's, where the second pass does not repeat the first
+        return noted(f"refused: {error}".splitlines()[0], "the network cannot be trained under gradient checkpointing")
     moved = _moved(_buffers(plain), _buffers(twice))
     if moved:
         return noted(
