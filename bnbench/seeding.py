@@ -75,8 +75,13 @@ class CounterRandom(nn.Module):
         return _mix(position * -1640531535 + base)
 
     def uniform(self, like: Tensor, *, first: int = 0) -> Float[Tensor, "..."]:
-        """Return floats in [0, 1), 24 random bits each, in the dtype of `like`."""
-        return ((self(like, first=first) >> 8) & 0xFFFFFF).to(like.dtype) * 2.0**-24
+        """Return floats in [0, 1) in the dtype of `like`: 24 random bits each, 11 in float16 and 8 in bfloat16.
+
+        As many as the precision holds, so that none is rounded up to 1.
+        """
+        num_bits = {torch.float16: 11, torch.bfloat16: 8}.get(like.dtype, 24)
+        bits = (self(like, first=first) >> (32 - num_bits)) & (2**num_bits - 1)
+        return bits.to(like.dtype) * 2.0**-num_bits
 
     def normal(self, like: Tensor, *, first: int = 0) -> Float[Tensor, "..."]:
         """Return standard Gaussian floats, in the dtype of `like`: Φ⁻¹ of the middles of 2²³ equal parts of (0, 1).
@@ -84,7 +89,9 @@ class CounterRandom(nn.Module):
         23 bits, since float32 holds the middles of no more parts exactly; the largest is 5.3.
         """
         bits = (self(like, first=first) >> 9) & 0x7FFFFF
-        return torch.erfinv((2 * bits - 0x7FFFFF).to(like.dtype) * 2.0**-23) * 2**0.5
+        # the middles are beyond half precision: rounded at the end
+        middles = (2 * bits - 0x7FFFFF).to(torch.promote_types(like.dtype, torch.float32)) * 2.0**-23
+        return (torch.erfinv(middles) * 2**0.5).to(like.dtype)
 
 
 def _mix(value: Tensor) -> Tensor:

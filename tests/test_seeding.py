@@ -117,6 +117,18 @@ def test_uniform_numbers_are_uniform_in_zero_to_one() -> None:
     assert keyed(0).uniform(torch.empty(3, dtype=torch.float64)).dtype == torch.float64
 
 
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
+def test_draws_in_half_precision_are_those_of_float32_to_its_digits(dtype: torch.dtype) -> None:
+    """Beyond 65504 float16 has but infinity; and a number just below 1 must not be rounded up to it."""
+    like = torch.empty(100_000)
+    uniform, normal = keyed(0).uniform(like.to(dtype)), keyed(0).normal(like.to(dtype))
+    assert uniform.dtype == normal.dtype == dtype
+    assert uniform.max() < 1
+    exact = keyed(0).uniform(like)
+    assert ((uniform <= exact) & (exact - uniform.float() < torch.finfo(dtype).eps)).all()
+    torch.testing.assert_close(normal, keyed(0).normal(like).to(dtype), rtol=0, atol=0)
+
+
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
 def test_gaussian_numbers_are_gaussian(dtype: torch.dtype) -> None:
     values = torch.cat([keyed(seed).normal(torch.empty(20_000, dtype=dtype)) for seed in range(5)])

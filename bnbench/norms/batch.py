@@ -73,7 +73,7 @@ class Batch(nn.Module):
         """Return the normalized inputs, in their dtype."""
         if self.training or not self.running_statistics:
             require_two_rows("batch norm", self.statistics.rows(inputs), training=self.training)
-        if self.training and self._is_torchs and self.statistics.shard is None:
+        if self.training and self._is_torchs and self.statistics.shard is None and self._kernel_takes_float32(inputs):
             return self._normalized_alone(inputs)
         if self.training and self.running_statistics and self.momentum is None:
             self.steps.add_(1)
@@ -89,6 +89,12 @@ class Batch(nn.Module):
         """Return whether torch's kernel computes this variant."""
         remembers_as_torch = self.unbiased and self.momentum is not None
         return self.subtract_mean and self.divide_by_deviation and (remembers_as_torch or not self.running_statistics)
+
+    def _kernel_takes_float32(self, inputs: Tensor) -> bool:
+        """Return whether torch's kernel takes its statistics in float32: not where inputs and layer are all in half."""
+        if inputs.dtype.itemsize >= 4:
+            return True
+        return any(tensor.dtype.itemsize >= 4 for tensor in (*self.parameters(), *self.buffers()))
 
     def _normalized_alone(self, inputs: Tensor) -> Tensor:
         """Return what the moments of this rank alone give, by torch's kernel: half the cost of the formulas."""

@@ -65,7 +65,8 @@ class NoisyBatch(nn.Module):
     def _noise(self, normed: Tensor) -> tuple[Tensor, Tensor]:
         """Return s and m of every element: those of its place in the whole batch, whoever holds it."""
         first = self.batch.statistics.first_row() * normed.shape[1]
-        shift = self.largest_shift * (2 * self.random.uniform(self.batch.running_mean) - 1)  # of each feature
-        scale = 1 + (self.largest_scale - 1) * self.random.uniform(self.batch.running_mean)
+        features = at_least_float32(self.batch.running_mean)
+        shift = self.largest_shift * (2 * self.random.uniform(features) - 1)  # of each feature
+        scale = 1 + (self.largest_scale - 1) * self.random.uniform(features)
         shift = shift + self.shift_spread * (2 * self.random.uniform(normed, first=first) - 1)
         return scale + self.scale_deviation * self.random.normal(normed, first=first), shift
