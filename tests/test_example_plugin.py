@@ -42,10 +42,12 @@ def test_norm_is_listed_by_the_training_command(python: Elsewhere) -> None:
 
 def test_norm_is_listed_with_its_distribution(python: Elsewhere, tmp_path: Path, plant: Callable[..., None]) -> None:
     plant(tmp_path, "bnbench-broken", {"broken_norm.py": "import nothing_there"}, norms={"broken": "broken_norm"})
-    done = python("-m", "bnbench.check", "--list")
+    plant(tmp_path, "bnbench-empty", {"empty_conf/__init__.py": ""}, conf={"empty": "empty_conf"})
+    done = python("-m", "bnbench.check", "--list", COLUMNS="200")
     assert done.returncode == 0, done.stderr
     assert re.search(r"^median_norm +activation +bnbench-median-norm 0\.1\.0 ", done.stdout, re.MULTILINE)
     assert "plug-in 'broken' of bnbench-broken 1.0 cannot be used: " in done.stdout
+    assert "plug-in 'empty' of bnbench-empty 1.0 cannot be used: empty_conf holds no yaml file" in done.stdout
 
 
 def test_norm_comes_onto_the_board_under_its_own_name(python: Elsewhere, tmp_path: Path) -> None:

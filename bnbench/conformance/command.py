@@ -15,6 +15,7 @@ from bnbench.conformance.norms_page import to_markdown
 from bnbench.conformance.subject import NUM_FEATURES
 from bnbench.conformance.suite import ReportCard, check_norm
 from bnbench.conformance.summary import Summary
+from bnbench.configuration_packages import configuration_packages
 from bnbench.errors import UserError
 from bnbench.norms import NORMS
 from bnbench.norms.registration import Kind
@@ -92,6 +93,7 @@ def show_catalogue(form: Literal["table", "json", "markdown"]) -> None:
     """Print every registered norm; as Markdown with its measured traits, for a page of documentation."""
     with redirect_stdout(sys.stderr):
         entries = read_catalogue(with_traits=form == "markdown")
+        configuration_packages()  # those of plug-ins that cannot be searched are listed with the broken norms
     broken = broken_plugins()
     if form == "json":
         write_json(catalogue_to_dict(entries, broken))
