@@ -61,7 +61,8 @@ def cotangent(outputs: Tensor) -> Tensor:
 
 def train(layer: nn.Module, subject: Subject, *, steps: int = 3, first_seed: int = 0) -> None:
     """Train a layer a few steps of gradient descent, on other inputs each."""
-    dtype = next((parameter.dtype for parameter in layer.parameters()), torch.float32)
+    held = (*layer.parameters(), *layer.buffers())
+    dtype = next((tensor.dtype for tensor in held if tensor.is_floating_point()), torch.float32)
     layer.train()
     for seed in range(first_seed, first_seed + steps):
         outputs = outputs_of(layer, subject.inputs(seed=seed, dtype=dtype))

@@ -16,8 +16,8 @@ STEPS_BEFORE = 3
 # is given. What is not equal differs by more than 1e-2 in every norm we know.
 SAME = 1e-4
 # An ε breaks the invariance to scale a little: at ordinary inputs (spread 0.5 to 2) by 1e-5 for an ε of 1e-5, by 4e-2
-# where values are normalized one by one; at inputs 30 times as large by 2e-4 at most. What saturates without normalizing
-# changes there by 8e-3 (tanh(5x)) and more.
+# where values are normalized one by one; at inputs 30 times as large by 2e-4 at most. What saturates, and does not
+# normalize, changes there by 8e-3 (tanh(5x)) and more.
 SAME_SCALED_ORDINARY = 0.1
 LARGE = 30.0
 SAME_SCALED_LARGE = 1e-3

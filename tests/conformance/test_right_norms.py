@@ -1,5 +1,7 @@
 """Right norms fail no check: every registered one, and torch's layers."""
 
+from typing import Any
+
 import pytest
 
 from bnbench.conformance import check_norm
@@ -11,3 +13,22 @@ def test_fails_nowhere(target: str) -> None:
     card = check_norm(target, with_costs=False)
     card.raise_for_failures()
     assert card.traits is not None
+
+
+@pytest.mark.parametrize(
+    ("name", "options"),
+    [
+        ("batch", {"affine": False}),
+        ("batch", {"momentum": None}),
+        ("batch", {"running_statistics": False}),
+        ("batch", {"subtract_mean": False}),
+        ("batch", {"divide_by_deviation": False}),
+        ("batch", {"momentum": 0.01, "eps": 1e-3, "unbiased_running_variance": False}),
+        ("ghost_batch", {"ghost_rows": 2}),
+        ("ghost_batch", {"ghost_rows": 23}),
+        ("filter_response", {"threshold": False}),
+        ("layer", {"affine": False}),
+    ],
+)
+def test_options_fail_nowhere(name: str, options: dict[str, Any]) -> None:
+    check_norm(name, options=options, with_costs=False).raise_for_failures()
