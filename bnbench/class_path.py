@@ -7,7 +7,7 @@ import linecache
 import sys
 from collections.abc import Callable
 from difflib import get_close_matches
-from functools import partial
+from functools import cache, partial
 from importlib import metadata
 from pathlib import Path
 from pkgutil import iter_modules
@@ -71,8 +71,7 @@ def source_version(entry: Callable[..., Any]) -> str:
     defined = _definition(entry)
     module = inspect.getmodule(defined)
     package = (module.__name__ if module else "").partition(".")[0]
-    distributions = metadata.packages_distributions().get(package, [])
-    versions = [f"{name}={metadata.version(name)}" for name in sorted(set(distributions))]
+    versions = [f"{name}={metadata.version(name)}" for name in _distributions(package)]
     file = getattr(module, "__file__", None)
     if file and Path(file).is_file():
         digest = _hash(Path(file).read_bytes())
@@ -81,6 +80,12 @@ def source_version(entry: Callable[..., Any]) -> str:
     else:
         digest = _hash(_source_text(defined).encode())
     return ",".join([digest, *versions])
+
+
+@cache
+def _distributions(package: str) -> tuple[str, ...]:
+    """Return the distributions of a top-level package; kept, as a look takes a tenth of a second."""
+    return tuple(sorted(set(metadata.packages_distributions().get(package, []))))
 
 
 def _definition(entry: Callable[..., Any]) -> Any:
