@@ -3,15 +3,19 @@
 from dataclasses import asdict
 
 import numpy as np
+import pandas as pd
 import torch
 from numpy.typing import NDArray
 
 from bnbench.datasets import sources as sources  # importing the package registers every source
-from bnbench.datasets.preprocessing import PREPROCESSINGS
+from bnbench.datasets.encoding import Encoding, fit_encoding
+from bnbench.datasets.parts import PARTS, Split
+from bnbench.datasets.preprocessing import PREPROCESSINGS, Features
+from bnbench.datasets.report import describe_data
 from bnbench.datasets.schema import DatasetConfig, Targets
-from bnbench.datasets.split import Split, split_rows
+from bnbench.datasets.split import split_rows
 from bnbench.datasets.table import SOURCES, Kind, Table
-from bnbench.datasets.task import DEFAULT_LOSSES, Task, checksum_of
+from bnbench.datasets.task import DEFAULT_LOSSES, LOSSES, Task, checksum_of
 from bnbench.errors import UserError, nearest
 
 # metric: the kind of labels it is for, and which way is better
@@ -27,39 +31,54 @@ def load(config: DatasetConfig) -> Task:
 
 
 def prepare(table: Table, *, config: DatasetConfig) -> Task:
-    """Split and preprocess a source's rows."""
+    """Split, encode and preprocess a source's rows."""
     preprocessing = PREPROCESSINGS.get(config.preprocessing)
     metric, direction = _checked_metric(table, config)
+    loss = _checked_loss(table, config)
     split = split_rows(table, config=config)
-    inputs = table.floating_inputs()
-    train_inputs = inputs[split.train]
-    transform = preprocessing(train_inputs, table)
+    parts, encoding = _encode(table, split)
+    is_amount = None if encoding is None else encoding.is_amount
+    features = Features(config.name, data_seed=config.data_seed, maximum=table.maximum, is_amount=is_amount)
+    transform = preprocessing(parts["train"], features)
     labels, label_scale = _prepare_labels(table, split)
-    tensors = {
-        "train_inputs": _float32(transform(train_inputs)),
-        "train_labels": torch.from_numpy(labels[split.train]),
-        "validation_inputs": _float32(transform(inputs[split.validation])),
-        "validation_labels": torch.from_numpy(labels[split.validation]),
-        "test_inputs": _float32(transform(inputs[split.test])),
-        "test_labels": torch.from_numpy(labels[split.test]),
-    }
+    tensors = {}
+    for part in PARTS:
+        tensors[f"{part}_inputs"] = _float32(transform(parts[part]))
+        tensors[f"{part}_labels"] = torch.from_numpy(labels[getattr(split, part)])
     trivial = _trivial(labels[split.train], labels[split.validation], kind=table.kind) * label_scale
     return Task(
         name=config.name,
         kind=table.kind,
         **tensors,
-        num_features=table.inputs.shape[1],
-        num_outputs=table.num_classes if table.kind == "classification" else 1,
-        loss=DEFAULT_LOSSES[table.kind] if config.loss is None else config.loss,
+        num_features=tensors["train_inputs"].shape[1],
+        num_outputs=table.num_classes if table.kind == "classification" and loss != "binary" else 1,
+        loss=loss,
         metric_name=metric,
         direction=direction,
         trivial=trivial,
         label_scale=label_scale,
         targets=_checked_targets(config.targets, metric=metric, direction=direction, trivial=trivial),
         checksum=checksum_of(tensors, label_scale=label_scale),
-        report=table.notes,
-        feature_names=table.feature_names,
+        report=describe_data(table, split, encoding, parts["train"], config=config),
+        feature_names=_feature_names(table, encoding, config=config),
     )
+
+
+def _encode(table: Table, split: Split) -> tuple[dict[str, NDArray[np.floating]], Encoding | None]:
+    """Return the rows of every part as numbers; a table that is no array is encoded by what its training part tells."""
+    if isinstance(table.inputs, pd.DataFrame):
+        encoding, train = fit_encoding(table.inputs.iloc[split.train], name=table.name)
+        others = {part: encoding.encode(table.inputs.iloc[getattr(split, part)]) for part in PARTS[1:]}
+        return {"train": train, **others}, encoding
+    inputs = table.floating_inputs()
+    return {part: inputs[getattr(split, part)] for part in PARTS}, None
+
+
+def _feature_names(table: Table, encoding: Encoding | None, *, config: DatasetConfig) -> tuple[str, ...]:
+    """Return the names of the inputs; components of whitened ones have none."""
+    if config.preprocessing == "whiten":
+        return ()
+    return table.feature_names if encoding is None else encoding.feature_names
 
 
 def _float32(inputs: NDArray[np.floating]) -> torch.Tensor:
@@ -85,6 +104,23 @@ def _trivial(train_labels: NDArray[np.generic], validation_labels: NDArray[np.ge
         return float(np.mean(validation_labels == majority))
     # the training part's mean is 0 after standardising
     return float(np.sqrt(np.mean(np.square(validation_labels.astype(np.float64)))))
+
+
+def _checked_loss(table: Table, config: DatasetConfig) -> str:
+    loss = DEFAULT_LOSSES[table.kind] if config.loss is None else config.loss
+    if loss not in LOSSES:
+        raise UserError(f"dataset.loss={loss}: unknown loss; {nearest(loss, LOSSES)}")
+    if LOSSES[loss] != table.kind:
+        fitting = ", ".join(name for name, kind in LOSSES.items() if kind == table.kind)
+        raise UserError(
+            f"dataset.loss={loss} is for {LOSSES[loss]}, '{table.name}' is {table.kind}; expected {fitting}"
+        )
+    if loss == "binary" and table.num_classes != 2:
+        raise UserError(
+            f"dataset.loss=binary: '{table.name}' has {table.num_classes} classes, expected 2; cross_entropy takes any "
+            "number"
+        )
+    return loss
 
 
 def _checked_metric(table: Table, config: DatasetConfig) -> tuple[str, str]:

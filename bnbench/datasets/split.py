@@ -1,57 +1,54 @@
 """Fixed splits: the same data seed gives the same rows to the same parts."""
 
-from dataclasses import dataclass
-
 import numpy as np
-from numpy.typing import NDArray
-from sklearn.model_selection import train_test_split
 
+from bnbench.datasets.parts import Split
 from bnbench.datasets.schema import DatasetConfig
+from bnbench.datasets.split_at_random import split_at_random
+from bnbench.datasets.split_by_column import COLUMN_RULES
 from bnbench.datasets.table import Table
-from bnbench.errors import UserError
+from bnbench.errors import UserError, nearest
 
-RowNumbers = NDArray[np.intp]
-
-
-@dataclass(frozen=True, eq=False)
-class Split:
-    """Row numbers of the three parts, each in ascending order: disjoint, and together all rows."""
-
-    train: RowNumbers
-    validation: RowNumbers
-    test: RowNumbers
+RANDOM_RULES = ("auto", "random", "stratified")
 
 
 def split_rows(table: Table, *, config: DatasetConfig) -> Split:
-    """Split at random by the data seed, with equal shares of every class in every part.
+    """Split by the rule `config.split`; raises UserError where the rule cannot be followed.
 
-    An official test part stays what it is. Raises UserError for fractions that leave a part empty and for classes
-    with too few rows to be in every part.
+    auto: at random by the data seed, with equal shares of every class in every part where there are classes; an
+    official test part stays what it is. random: at random whatever the classes. stratified: as auto, classes only.
+    grouped, time, given: by the split column. Every class is in the training part.
     """
-    _check(table, config)
-    free = np.arange(len(table.labels) - table.num_official_test)
-    num_validation = round(config.validation_fraction * len(free))
-    num_test = round((config.test_fraction or 0.0) * len(free))
-    _check_counts(table, num_free=len(free), num_validation=num_validation, num_test=num_test)
-    # RandomState, because its stream is promised never to change: the split is part of what a cell is.
-    generator = np.random.RandomState(config.data_seed)
-    train, validation = _part(free, table, num_rows=num_validation, generator=generator)
-    if table.num_official_test:
-        test = np.arange(len(free), len(table.labels))
+    rules = (*RANDOM_RULES, *COLUMN_RULES)
+    if config.split not in rules:
+        raise UserError(f"dataset.split={config.split}: unknown rule; {nearest(config.split, rules)}")
+    _check_fractions(table, config)
+    if config.split in COLUMN_RULES:
+        if table.num_official_test:
+            raise UserError(
+                f"dataset.split={config.split}: '{table.name}' has an official test part; expected auto, random or "
+                "stratified"
+            )
+        split = COLUMN_RULES[config.split](table, config=config)
     else:
-        train, test = _part(train, table, num_rows=num_test, generator=generator)
-    return Split(train=np.sort(train), validation=np.sort(validation), test=np.sort(test))
+        split = _split_at_random(table, config=config)
+    _check_every_class_is_trained(table, split, config=config)
+    return split
 
 
-def _part(
-    rows: RowNumbers, table: Table, *, num_rows: int, generator: np.random.RandomState
-) -> tuple[RowNumbers, RowNumbers]:
-    stratify = table.labels[rows] if table.kind == "classification" else None
-    rest, part = train_test_split(rows, test_size=num_rows, random_state=generator, stratify=stratify)
-    return rest, part
+def _split_at_random(table: Table, *, config: DatasetConfig) -> Split:
+    if config.split_column is not None:
+        raise UserError(
+            f"dataset.split_column={config.split_column} has no effect with dataset.split={config.split}; it belongs "
+            f"to dataset.split={', '.join(COLUMN_RULES)}"
+        )
+    has_classes = table.kind == "classification"
+    if config.split == "stratified" and not has_classes:
+        raise UserError(f"dataset.split=stratified needs classes, and '{table.name}' is regression; expected random")
+    return split_at_random(table, config=config, stratified=has_classes and config.split != "random")
 
 
-def _check(table: Table, config: DatasetConfig) -> None:
+def _check_fractions(table: Table, config: DatasetConfig) -> None:
     if not 0 <= config.data_seed < 2**32:
         raise UserError(f"dataset.data_seed={config.data_seed}: expected an integer from 0 to {2**32 - 1}")
     if table.num_official_test and config.test_fraction is not None:
@@ -59,7 +56,7 @@ def _check(table: Table, config: DatasetConfig) -> None:
             f"dataset.test_fraction={config.test_fraction}: '{table.name}' has an official test part of "
             f"{table.num_official_test} rows; expected null"
         )
-    if not table.num_official_test and config.test_fraction is None:
+    if not table.num_official_test and config.test_fraction is None and config.split != "given":
         raise UserError(
             f"dataset.test_fraction=null: '{table.name}' has no official test part; expected a share between 0 and 1"
         )
@@ -76,22 +73,15 @@ def _check(table: Table, config: DatasetConfig) -> None:
         )
 
 
-def _check_counts(table: Table, *, num_free: int, num_validation: int, num_test: int) -> None:
-    parts = {"training": num_free - num_validation - num_test, "validation": num_validation}
-    if not table.num_official_test:
-        parts["test"] = num_test
-    needed = table.num_classes if table.kind == "classification" else 1
-    for part, num_rows in parts.items():
-        if num_rows < needed:
-            reason = f"one for each of {needed} classes" if table.kind == "classification" else "at least one"
-            raise UserError(
-                f"data set '{table.name}': {num_free} rows leave {num_rows} for the {part} part; expected {reason}"
-            )
-    if table.kind == "classification":
-        counts = np.bincount(table.labels[:num_free], minlength=table.num_classes)
-        rarest = int(counts.argmin())
-        if counts[rarest] < len(parts):
-            raise UserError(
-                f"data set '{table.name}': class '{table.class_names[rarest]}' has {counts[rarest]} rows, too few to "
-                f"be in each of {len(parts)} parts; leave it out, join it with another or bring more rows"
-            )
+def _check_every_class_is_trained(table: Table, split: Split, *, config: DatasetConfig) -> None:
+    if table.kind != "classification":
+        return
+    counts = np.bincount(table.labels[split.train], minlength=table.num_classes)
+    if (counts == 0).any():
+        absent = int(counts.argmin())
+        row = table.row_number(int((table.labels == absent).argmax()))
+        raise UserError(
+            f"data set '{table.name}': class '{table.class_names[absent]}' (first in row {row}) has no row in the "
+            f"training part by dataset.split={config.split}, so it cannot be learned; leave its rows out, bring more, "
+            "or split by another rule"
+        )

@@ -9,6 +9,13 @@ from torch import Tensor
 
 from bnbench.datasets.table import Kind
 
+# what can be minimised, and for which kind of labels
+LOSSES: dict[str, Kind] = {
+    "cross_entropy": "classification",
+    "binary": "classification",
+    "mse": "regression",
+    "huber": "regression",
+}
 # what is minimised where dataset.loss is null
 DEFAULT_LOSSES: dict[Kind, str] = {"classification": "cross_entropy", "regression": "mse"}
 

@@ -75,19 +75,49 @@ def test_same_data_seed_gives_the_same_task_and_another_another() -> None:
     assert first == again != other
 
 
-def test_columns_of_text_are_named() -> None:
-    frame = pd.DataFrame({"rooms": np.arange(120), "city": ["Rome"] * 120, "sold": pd.Timestamp("2020-01-01")})
-    with pytest.raises(UserError, match="columns city, sold hold text, dates or objects, expected numbers"):
+def test_columns_that_are_neither_numbers_nor_categories_are_named() -> None:
+    frame = pd.DataFrame(
+        {"rooms": np.arange(120), "note": [f"flat {row}" for row in range(120)], "sold": pd.Timestamp("2020-01-01")}
+    )
+    with pytest.raises(UserError, match=r"'sold' \(dates or times\), 'note' \(120 .*ignore_columns=\[sold,note\]"):
         from_arrays(frame, np.arange(120) % 3)
 
 
 @pytest.mark.parametrize("dtype", ["float64", "Float64"])
-def test_missing_value_is_named_by_column_and_row(dtype: str) -> None:
+def test_missing_value_is_filled_in_and_said_to_be_missing(dtype: str) -> None:
     frame = pd.DataFrame(X, columns=["rooms", "age", "area"]).astype({"age": dtype})
-    frame.loc[7, "age"] = None
-    with pytest.raises(
-        UserError, match="column 1 'age' has 1 missing, infinite or too large values, the first in row 7"
-    ):
+    frame.loc[:20, "age"] = None
+    task = from_arrays(frame, np.arange(120) % 3, preprocessing="none")
+    assert task.feature_names == ("rooms", "age", "area", "age is missing")
+    inputs = task.train_inputs.numpy()
+    missing = inputs[:, 3] == 1
+    assert 0 < missing.sum() < 21
+    median = np.float32(np.median(X[:, 1][np.isin(X[:, 1].astype(np.float32), inputs[~missing, 1])]))
+    assert set(inputs[missing, 1]) == {median}
+    assert any("missing values in 'age'" in line for line in task.report)
+
+
+def test_an_array_with_gaps_is_the_same_task_as_its_frame() -> None:
+    gaps = np.where(X > 1, np.nan, X)
+    assert (
+        from_arrays(gaps, np.arange(120) % 3).checksum == from_arrays(pd.DataFrame(gaps), np.arange(120) % 3).checksum
+    )
+
+
+def test_text_becomes_a_feature_per_category() -> None:
+    cities = np.array(["Oslo", "Rome", "Lima"])[np.arange(120) % 3]
+    task = from_arrays(pd.DataFrame({"area": X[:, 0], "city": cities}), cities)
+    assert task.feature_names == ("area", "city=Lima", "city=Oslo", "city=Rome")
+    assert (task.train_inputs[:, 1:].argmax(1) == task.train_labels).all()
+    assert any("'city': one value for each class" in line for line in task.report)
+
+
+@pytest.mark.parametrize("value", [np.inf, -1e39])
+def test_infinite_value_is_named_by_column_and_row(value: float) -> None:
+    frame = pd.DataFrame(X, columns=["rooms", "age", "area"])
+    frame.loc[3, "rooms"] = np.nan
+    frame.loc[7, "age"] = value
+    with pytest.raises(UserError, match="column 'age' has 1 infinite or too large values, the first in row 7"):
         from_arrays(frame, np.arange(120) % 3)
 
 

@@ -132,8 +132,17 @@ def test_a_mistake_is_named_before_anything_is_trained(name: str, tmp_path: Path
     assert not (tmp_path / "runs").exists()
 
 
-def test_a_missing_value_is_named(tmp_path: Path) -> None:
+def test_a_frame_of_numbers_and_names_with_gaps(tmp_path: Path) -> None:
     X, y = table(classes=True)
-    X[3, 1] = np.nan
-    with pytest.raises(UserError, match="column 1 has 1 missing"):
+    frame = pd.DataFrame(X, columns=["a", "b", "c", "d"]).assign(side=np.where(X[:, 0] > 0, "left", "right"))
+    frame.loc[3:9, "b"] = np.nan
+    frame.loc[5:7, "side"] = None
+    board = bnbench.compare(["batch"], frame, y, runs_dir=tmp_path, **SMALL)
+    assert {row.entry for row in board.entries} == {"none", "batch"}
+
+
+def test_a_missing_label_is_named(tmp_path: Path) -> None:
+    X, y = table(classes=False)
+    y[3] = np.nan
+    with pytest.raises(UserError, match="1 labels are missing, the first in row 3"):
         bnbench.compare(["batch"], X, y, runs_dir=tmp_path, **SMALL)
