@@ -40,7 +40,7 @@ class NormStack:
         rows = torch.arange(replicas * BATCH_SIZE).view(replicas, BATCH_SIZE) % len(task.train_inputs)
         self._rows, self._train_inputs = rows, task.train_inputs
         self._inputs, self._labels = task.train_inputs[rows], task.train_labels[rows]
-        self._row_losses = row_losses(task.kind)
+        self._row_losses = row_losses(task.loss)
 
     def seconds(self, steps: int) -> dict[str, float]:
         """Return the processor time of one forward (to the loss), one backward and one inference, after a warm-up."""

@@ -24,6 +24,7 @@ LAYERS = (
         "configuration_packages",
         "class_path",
         "functional",
+        "metric_facts",
         "introduction_defaults",
     ),
     ("norms", "datasets", "models", "records"),

@@ -9,17 +9,15 @@ from numpy.typing import NDArray
 
 from bnbench.datasets import sources as sources  # importing the package registers every source
 from bnbench.datasets.encoding import Encoding, fit_encoding
+from bnbench.datasets.metrics import check_defined, checked_metric, trivial_value
 from bnbench.datasets.parts import PARTS, Split
 from bnbench.datasets.preprocessing import PREPROCESSINGS, Features
 from bnbench.datasets.report import describe_data
 from bnbench.datasets.schema import DatasetConfig, Targets
 from bnbench.datasets.split import split_rows
-from bnbench.datasets.table import SOURCES, Kind, Table
+from bnbench.datasets.table import SOURCES, Table
 from bnbench.datasets.task import DEFAULT_LOSSES, LOSSES, Task, checksum_of
 from bnbench.errors import UserError, nearest
-
-# metric: the kind of labels it is for, and which way is better
-METRICS: dict[str, tuple[Kind, str]] = {"accuracy": ("classification", "max"), "rmse": ("regression", "min")}
 
 
 def load(config: DatasetConfig) -> Task:
@@ -33,7 +31,8 @@ def load(config: DatasetConfig) -> Task:
 def prepare(table: Table, *, config: DatasetConfig) -> Task:
     """Split, encode and preprocess a source's rows."""
     preprocessing = PREPROCESSINGS.get(config.preprocessing)
-    metric, direction = _checked_metric(table, config)
+    metric, direction = checked_metric(config.metric, config.direction, kind=table.kind, name=table.name)
+    _check_ladder_is_of(metric, config.targets)
     loss = _checked_loss(table, config)
     split = split_rows(table, config=config)
     parts, encoding = _encode(table, split)
@@ -45,7 +44,11 @@ def prepare(table: Table, *, config: DatasetConfig) -> Task:
     for part in PARTS:
         tensors[f"{part}_inputs"] = _float32(transform(parts[part]))
         tensors[f"{part}_labels"] = torch.from_numpy(labels[getattr(split, part)])
-    trivial = _trivial(labels[split.train], labels[split.validation], kind=table.kind) * label_scale
+    by_part = {part: labels[getattr(split, part)] for part in PARTS}
+    check_defined(metric, by_part, class_names=table.class_names, name=table.name)
+    trivial = trivial_value(
+        metric, train_labels=by_part["train"], labels=by_part["validation"], label_scale=label_scale
+    )
     return Task(
         name=config.name,
         kind=table.kind,
@@ -98,14 +101,6 @@ def _prepare_labels(table: Table, split: Split) -> tuple[NDArray[np.generic], fl
     return ((table.labels - train.mean()) / label_scale).astype(np.float32), label_scale
 
 
-def _trivial(train_labels: NDArray[np.generic], validation_labels: NDArray[np.generic], *, kind: Kind) -> float:
-    if kind == "classification":
-        majority = np.bincount(train_labels).argmax()
-        return float(np.mean(validation_labels == majority))
-    # the training part's mean is 0 after standardising
-    return float(np.sqrt(np.mean(np.square(validation_labels.astype(np.float64)))))
-
-
 def _checked_loss(table: Table, config: DatasetConfig) -> str:
     loss = DEFAULT_LOSSES[table.kind] if config.loss is None else config.loss
     if loss not in LOSSES:
@@ -123,22 +118,12 @@ def _checked_loss(table: Table, config: DatasetConfig) -> str:
     return loss
 
 
-def _checked_metric(table: Table, config: DatasetConfig) -> tuple[str, str]:
-    """Return metric and direction: those of the configuration, or the first of the kind of the labels."""
-    if config.metric is None:
-        metric, (_, direction) = next(item for item in METRICS.items() if item[1][0] == table.kind)
-        return metric, direction
-    if config.metric not in METRICS:
-        raise UserError(f"dataset.metric={config.metric}: unknown metric; {nearest(config.metric, METRICS)}")
-    kind, direction = METRICS[config.metric]
-    if kind != table.kind:
-        fitting = ", ".join(name for name, (of_kind, _) in METRICS.items() if of_kind == table.kind)
+def _check_ladder_is_of(metric: str, targets: Targets | None) -> None:
+    if targets is not None and targets.metric not in (metric, None):
         raise UserError(
-            f"dataset.metric={config.metric} is for {kind}, and '{table.name}' is {table.kind}; expected {fitting}"
+            f"dataset.metric={metric}: the target ladder of this data set is for {targets.metric}; set "
+            "dataset.targets=null, or to a ladder of its own"
         )
-    if config.direction not in (direction, None):
-        raise UserError(f"dataset.direction={config.direction}: expected {direction} for the metric {config.metric}")
-    return config.metric, direction
 
 
 def _checked_targets(
@@ -155,4 +140,6 @@ def _checked_targets(
             f"dataset.targets: easy={targets.easy}, medium={targets.medium}, hard={targets.hard}: expected values "
             f"that climb ({direction}) from the {metric} {trivial:.4g} of the trivial predictor"
         )
-    return asdict(targets)
+    ladder = asdict(targets)
+    del ladder["metric"]  # stands beside the ladder in every record
+    return ladder

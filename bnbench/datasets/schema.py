@@ -6,12 +6,16 @@ from typing import Any
 
 @dataclass
 class Targets:
-    """The ladder of metric values that count as converged, and where they come from."""
+    """The ladder of values that count as converged, where they come from, and of which metric they are.
+
+    `metric` null is `dataset.metric`; where it is another one, the ladder is refused.
+    """
 
     easy: float
     medium: float
     hard: float
     provenance: str
+    metric: str | None = None
 
 
 @dataclass

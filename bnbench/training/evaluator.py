@@ -9,8 +9,8 @@ import numpy as np
 import torch
 
 from bnbench.datasets import Task
+from bnbench.training.evaluation import evaluate
 from bnbench.training.history import Floats, Integers, Observation, Trajectory
-from bnbench.training.losses import evaluate
 from bnbench.training.module import ReplicaTraining
 from bnbench.training.threads import use_threads
 

@@ -7,7 +7,7 @@ from torch import nn
 
 from bnbench.config import Config
 from bnbench.datasets import Task
-from bnbench.training.losses import EVALUATION_ROWS
+from bnbench.training.evaluation import EVALUATION_ROWS
 
 # of a parameter: value, gradient, two moments of Adam, the copy at the best step, and one in passing
 COPIES_PER_PARAMETER = 6

@@ -54,7 +54,7 @@ class ReplicaTraining(lightning.LightningModule):
         self.watch = LossWatch(replicas.count)
         self.schedule = schedule
         self._alive: Tensor | None = None
-        self._row_losses = row_losses(task.kind)
+        self._row_losses = row_losses(task.loss)
         self._options = optimizer
         self._learning_rates = learning_rates
         self._optimizer: StackedOptimizer

@@ -11,7 +11,7 @@ from torchmetrics.functional import accuracy, mean_squared_error
 from bnbench.datasets import Task
 from bnbench.models import build_network
 from bnbench.norms import choose_norm
-from bnbench.training.losses import EVALUATION_ROWS, evaluate, evaluation_parts
+from bnbench.training.evaluation import EVALUATION_ROWS, evaluate, evaluation_parts
 from bnbench.training.replicas import Replicas
 
 
