@@ -25,6 +25,7 @@ LAYERS = (
         "class_path",
         "functional",
         "metric_facts",
+        "free_memory",
         "introduction_defaults",
     ),
     ("norms", "datasets", "models", "records"),

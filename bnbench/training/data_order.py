@@ -15,6 +15,8 @@ class DataOrder:
 
     No short last batch: a batch may end one permutation and begin the next. The stream depends on the seed and the
     number of rows alone, so it is the same under every norm. Yields (R, B) row numbers, on the CPU.
+    One permutation per replica is held, in the narrowest type that can count the rows: 4 bytes per row and replica up
+    to two thousand million rows.
     """
 
     def __init__(self, seeds: Sequence[int], *, num_rows: int, batch_size: int) -> None:
@@ -25,8 +27,8 @@ class DataOrder:
         self.num_rows = num_rows
         self.batch_size = batch_size
         self._streams = [generator(seed, "data order") for seed in seeds]
-        self._permutations = self._draw()
-        self._position = 0
+        self._permutations = torch.empty(len(seeds), num_rows, dtype=order_dtype(num_rows))
+        self._position = num_rows  # nothing drawn yet
 
     def __iter__(self) -> Iterator[Int64[Tensor, "replicas batch"]]:
         while True:
@@ -35,13 +37,20 @@ class DataOrder:
     def next_batch(self) -> Int64[Tensor, "replicas batch"]:
         """Return the next batch of every replica."""
         end = self._position + self.batch_size
-        batch = self._permutations[:, self._position : end]
+        batch = self._permutations[:, self._position : end].to(torch.int64)
         if end > self.num_rows:
-            self._permutations = self._draw()
+            self._draw()
             end -= self.num_rows
-            batch = torch.cat([batch, self._permutations[:, :end]], dim=1)
+            batch = torch.cat([batch, self._permutations[:, :end].to(torch.int64)], dim=1)
         self._position = end
         return batch
 
-    def _draw(self) -> Tensor:
-        return torch.stack([torch.randperm(self.num_rows, generator=stream) for stream in self._streams])
+    def _draw(self) -> None:
+        """Write the next permutation of every replica over the last one."""
+        for permutation, stream in zip(self._permutations, self._streams, strict=True):
+            torch.randperm(self.num_rows, generator=stream, out=permutation)
+
+
+def order_dtype(num_rows: int) -> torch.dtype:
+    """Return the type in which row numbers are held; the numbers drawn are the same in both."""
+    return torch.int32 if num_rows <= torch.iinfo(torch.int32).max else torch.int64

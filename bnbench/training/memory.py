@@ -1,12 +1,12 @@
 """How many replicas fit into memory at once."""
 
-from pathlib import Path
-
 import torch
 from torch import nn
 
 from bnbench.config import Config
 from bnbench.datasets import Task
+from bnbench.free_memory import free_host_bytes
+from bnbench.training.data_order import order_dtype
 from bnbench.training.evaluation import EVALUATION_ROWS
 
 # of a parameter: value, gradient, two moments of Adam, the copy at the best step, and one in passing
@@ -15,7 +15,6 @@ COPIES_PER_PARAMETER = 6
 COPIES_PER_ACTIVATION = 12
 # what is left to everything else on the machine
 SHARE_OF_MEMORY = 0.5
-CONTAINER = Path("/sys/fs/cgroup")
 
 
 def replicas_that_fit(config: Config, task: Task, network: nn.Module) -> int:
@@ -31,7 +30,7 @@ def bytes_per_replica(config: Config, task: Task, network: nn.Module) -> int:
     widths = sum(parameter.shape[0] for parameter in network.parameters() if parameter.dim() == 2)
     rows = max(config.budget.batch_size, EVALUATION_ROWS + 1)  # a single row left over joins the last part
     numbers = COPIES_PER_PARAMETER * parameters + rows * (2 * task.num_features + COPIES_PER_ACTIVATION * widths)
-    order = 2 * 8 * len(task.train_inputs)  # a permutation of int64, and the next one
+    order = order_dtype(len(task.train_inputs)).itemsize * len(task.train_inputs)  # a permutation of the rows
     return bytes_per_number * numbers + order
 
 
@@ -39,32 +38,4 @@ def free_bytes(accelerator: str) -> int:
     """Return the free memory of the device that will train: of the GPU, or of this machine or container."""
     if accelerator in ("gpu", "cuda", "auto") and torch.cuda.is_available():
         return int(torch.cuda.mem_get_info()[0])
-    limits = [_available_on_machine(), _left_in_container()]
-    return min(limit for limit in limits if limit is not None)
-
-
-def _available_on_machine() -> int:
-    meminfo = Path("/proc/meminfo")
-    if meminfo.exists():
-        for line in meminfo.read_text().splitlines():
-            if line.startswith("MemAvailable:"):
-                return int(line.split()[1]) * 1024
-    return 4 * 2**30  # where the system does not say: what any machine that trains networks has
-
-
-def _left_in_container() -> int | None:
-    limit, used = CONTAINER / "memory.max", CONTAINER / "memory.current"
-    if not (limit.exists() and used.exists()) or limit.read_text().strip() == "max":
-        return None
-    kept = max(0, int(used.read_text()) - _files_given_back_on_demand())
-    return max(0, int(limit.read_text()) - kept)
-
-
-def _files_given_back_on_demand() -> int:
-    """Return the page cache that the kernel drops when memory is asked for; it counts as used."""
-    statistics = CONTAINER / "memory.stat"
-    if statistics.exists():
-        for line in statistics.read_text().splitlines():
-            if line.startswith("inactive_file "):
-                return int(line.split()[1])
-    return 0
+    return free_host_bytes()

@@ -11,8 +11,9 @@ from torch import Tensor
 
 from bnbench.errors import UserError
 from bnbench.norms import NORMS
+from bnbench.seeding import generator
 from bnbench.training import module as module_file
-from bnbench.training.data_order import DataOrder
+from bnbench.training.data_order import DataOrder, order_dtype
 
 
 def first_batches(seeds: list[int], count: int, *, num_rows: int, batch_size: int) -> list[Tensor]:
@@ -37,6 +38,30 @@ def test_order_of_a_seed_does_not_depend_on_its_company() -> None:
     alone = torch.stack(first_batches([4], 9, num_rows=11, batch_size=4))
     among = torch.stack(first_batches([0, 9, 4], 9, num_rows=11, batch_size=4))
     assert torch.equal(alone[:, 0], among[:, 2])
+
+
+@pytest.mark.parametrize("num_rows", [97, 70_000])
+def test_order_is_that_of_permutations_drawn_in_int64(num_rows: int) -> None:
+    """It decides results: held in another type or drawn at another time, it must be the same."""
+    batches = first_batches([0, 7], 4, num_rows=num_rows, batch_size=num_rows // 2 + 1)
+    for position, seed in enumerate((0, 7)):
+        stream = generator(seed, "data order")
+        expected = torch.cat([torch.randperm(num_rows, generator=stream) for _ in range(3)])
+        found = torch.cat([batch[position] for batch in batches])
+        assert found.dtype == torch.int64
+        assert torch.equal(found, expected[: len(found)])
+
+
+def test_batches_already_handed_out_are_not_drawn_over() -> None:
+    batches = first_batches([0], 40, num_rows=10, batch_size=4)
+    again = first_batches([0], 40, num_rows=10, batch_size=4)
+    assert all(torch.equal(one, other) for one, other in zip(batches, again, strict=True))
+    assert torch.equal(torch.cat(batches, dim=1).view(-1, 10).sort(-1).values[0], torch.arange(10))
+
+
+def test_order_takes_four_bytes_per_row_and_replica() -> None:
+    assert order_dtype(2**31 - 1) == torch.int32
+    assert order_dtype(2**31) == torch.int64
 
 
 @pytest.mark.parametrize("batch_size", [0, 11])

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from bnbench.training import memory
+from bnbench import free_memory
 
 
 @pytest.mark.parametrize(
@@ -23,8 +23,8 @@ def test_page_cache_of_a_container_is_free(
 ) -> None:
     for name, text in files.items():
         (tmp_path / name).write_text(text + "\n")
-    monkeypatch.setattr(memory, "CONTAINER", tmp_path)
-    assert memory.free_bytes("cpu") == free
+    monkeypatch.setattr(free_memory, "CONTAINER", tmp_path)
+    assert free_memory.free_host_bytes() == free
 
 
 @pytest.mark.parametrize("files", [{}, {"memory.max": "max", "memory.current": "700"}])
@@ -33,5 +33,5 @@ def test_container_without_a_limit_has_the_memory_of_the_machine(
 ) -> None:
     for name, text in files.items():
         (tmp_path / name).write_text(text + "\n")
-    monkeypatch.setattr(memory, "CONTAINER", tmp_path)
-    assert memory.free_bytes("cpu") > 1000
+    monkeypatch.setattr(free_memory, "CONTAINER", tmp_path)
+    assert free_memory.free_host_bytes() > 1000
