@@ -5,6 +5,7 @@ from sklearn.model_selection import train_test_split
 
 from bnbench.datasets.parts import RowNumbers, Split
 from bnbench.datasets.schema import DatasetConfig
+from bnbench.datasets.stratified import draw_stratified
 from bnbench.datasets.table import Table
 from bnbench.errors import UserError
 
@@ -39,8 +40,10 @@ def draw_part(
     rows: RowNumbers, table: Table, *, num_rows: int, generator: np.random.RandomState, stratified: bool
 ) -> tuple[RowNumbers, RowNumbers]:
     """Return the rows that are left, and those drawn."""
-    stratify = table.labels[rows] if stratified else None
-    rest, part = train_test_split(rows, test_size=num_rows, random_state=generator, stratify=stratify)
+    if stratified:
+        left, drawn = draw_stratified(table.labels[rows], num_rows=num_rows, generator=generator)
+        return rows[left], rows[drawn]
+    rest, part = train_test_split(rows, test_size=num_rows, random_state=generator)
     return rest, part
 
 
