@@ -204,3 +204,62 @@ def test_inputs_that_are_no_table_are_refused(classes: MakeTable, shape: tuple[i
 def test_labels_of_another_length_are_refused(classes: MakeTable) -> None:
     with pytest.raises(UserError, match=r"labels of shape \(59,\) for 60 rows"):
         classes(labels=np.arange(59) % 3)
+
+
+def test_loss_and_metric_follow_the_labels_where_they_are_left_open(
+    classes: MakeTable, amounts: MakeTable, configure: MakeConfig
+) -> None:
+    config = configure(metric=None, direction=None)
+    for table, expected in ((classes(), ("cross_entropy", "accuracy", "max")), (amounts(), ("mse", "rmse", "min"))):
+        task = prepare(table, config=config)
+        assert (task.loss, task.metric_name, task.direction) == expected
+
+
+def test_direction_follows_the_metric_where_it_is_left_open(classes: MakeTable, configure: MakeConfig) -> None:
+    assert prepare(classes(), config=configure(direction=None)).direction == "max"
+
+
+def test_binary_loss_has_one_output_for_two_classes(classes: MakeTable, configure: MakeConfig) -> None:
+    task = prepare(classes(num_classes=2), config=configure(loss="binary"))
+    assert (task.loss, task.num_outputs) == ("binary", 1)
+
+
+@pytest.mark.parametrize(
+    ("loss", "message"),
+    [
+        ("crossentropy", r"dataset\.loss=crossentropy: unknown loss; did you mean 'cross_entropy'"),
+        ("huber", "loss=huber is for regression, 'small' is classification; expected cross_entropy, binary"),
+        ("binary", "loss=binary: 'small' has 3 classes, expected 2"),
+    ],
+)
+def test_loss_that_does_not_fit_is_refused(classes: MakeTable, configure: MakeConfig, loss: str, message: str) -> None:
+    with pytest.raises(UserError, match=message):
+        prepare(classes(), config=configure(loss=loss))
+
+
+def test_report_says_what_is_in_the_rows_and_how_they_are_split(amounts: MakeTable, configure: MakeConfig) -> None:
+    inputs = amounts().inputs.copy()
+    inputs[:, 1] = 3.0
+    table = amounts(inputs=inputs, labels=np.arange(60.0) ** 2, feature_names=("a", "b", "c", "d"), notes=("as read",))
+    assert prepare(table, config=configure(metric="rmse", direction="min")).report == (
+        "60 rows, 4 columns of numbers",
+        "1 constant in the training part: 'b'",
+        "as read",
+        "regression: from 0 to 3481, mean 1170",
+        "split: 36 training, 12 validation, 12 test rows; at random (dataset.split=auto, data_seed=0)",
+    )
+
+
+def test_class_that_is_not_in_a_part_is_in_the_report(classes: MakeTable, configure: MakeConfig) -> None:
+    """Rows in the order of time: the last class comes late."""
+    labels = np.array([0, 1] * 29 + [2, 2])
+    labels[3] = 2
+    table = classes(labels=labels, split_values=np.arange(60))
+    report = prepare(table, config=configure(split="time", split_column="day")).report
+    assert "no row of 'c' in the validation part" in report
+
+
+def test_feature_names_are_those_of_the_columns(classes: MakeTable, configure: MakeConfig) -> None:
+    table = classes(feature_names=("a", "b", "c", "d"))
+    assert prepare(table, config=configure()).feature_names == ("a", "b", "c", "d")
+    assert prepare(table, config=configure(preprocessing="whiten")).feature_names == (), "components have no name"

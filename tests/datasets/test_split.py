@@ -8,6 +8,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from bnbench.datasets import DatasetConfig
+from bnbench.datasets.parts import PARTS
 from bnbench.datasets.split import split_rows
 from bnbench.datasets.table import Table
 from bnbench.errors import UserError
@@ -121,3 +122,48 @@ def test_part_smaller_than_the_number_of_classes_is_refused(classes: MakeTable, 
 def test_data_seed_out_of_range_is_refused(classes: MakeTable, configure: MakeConfig, data_seed: int) -> None:
     with pytest.raises(UserError, match=rf"dataset\.data_seed={data_seed}: expected an integer from 0"):
         split_rows(classes(), config=configure(data_seed=data_seed))
+
+
+def test_auto_is_stratified_for_classes_and_random_for_amounts(
+    classes: MakeTable, amounts: MakeTable, configure: MakeConfig
+) -> None:
+    for table, rule in ((classes(), "stratified"), (amounts(), "random")):
+        auto, named = (split_rows(table, config=configure(split=split)) for split in ("auto", rule))
+        assert [getattr(auto, part).tolist() for part in PARTS] == [getattr(named, part).tolist() for part in PARTS]
+        assert auto.rule == named.rule
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(num_rows=st.integers(20, 200), data_seed=st.integers(0, 2**32 - 1))
+def test_random_rows_are_drawn_whatever_their_class(
+    classes: MakeTable, configure: MakeConfig, num_rows: int, data_seed: int
+) -> None:
+    """The split of the same rows with other labels is the same."""
+    config = configure(split="random", data_seed=data_seed)
+    table = classes(num_rows=num_rows)
+    split = split_rows(table, config=config)
+    other = split_rows(classes(num_rows=num_rows, labels=table.labels[::-1].copy()), config=config)
+    assert [getattr(split, part).tolist() for part in PARTS] == [getattr(other, part).tolist() for part in PARTS]
+    assert np.sort(np.concatenate([split.train, split.validation, split.test])).tolist() == list(range(num_rows))
+    assert len(split.test) == round(0.2 * num_rows)
+
+
+def test_a_class_that_chance_leaves_out_of_training_is_named(classes: MakeTable, configure: MakeConfig) -> None:
+    labels = np.array([0, 1] * 29 + [2, 0])
+    seed = next(
+        seed
+        for seed in range(100)
+        if 58 not in split_rows(classes(), config=configure(split="random", data_seed=seed)).train
+    )
+    with pytest.raises(UserError, match=r"class 'c' \(first in row 58\) has no row in the training part by .*random"):
+        split_rows(classes(labels=labels), config=configure(split="random", data_seed=seed))
+
+
+def test_amounts_cannot_be_stratified(amounts: MakeTable, configure: MakeConfig) -> None:
+    with pytest.raises(UserError, match="split=stratified needs classes, and 'small' is regression; expected random"):
+        split_rows(amounts(), config=configure(split="stratified"))
+
+
+def test_unknown_rule_names_the_nearest(classes: MakeTable, configure: MakeConfig) -> None:
+    with pytest.raises(UserError, match=r"dataset\.split=groupd: unknown rule; did you mean 'grouped'"):
+        split_rows(classes(), config=configure(split="groupd"))

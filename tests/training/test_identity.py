@@ -43,6 +43,35 @@ def test_options_that_decide_nothing_are_not_in_the_identity(config: Config, tas
     assert workload_identity(replace(config, schedule=replace(config.schedule, every_steps=7)), task) == plain
 
 
+def test_a_loss_or_metric_spelled_out_is_the_same_run_as_one_left_to_the_labels(config: Config, task: Task) -> None:
+    left = replace(config, dataset=replace(config.dataset, metric=None, direction=None, loss=None))
+    spelled = replace(config, dataset=replace(config.dataset, metric="accuracy", direction="max", loss="cross_entropy"))
+    assert workload_identity(left, task) == workload_identity(spelled, task)
+    assert "loss" not in workload_identity(spelled, task)["dataset"]
+    assert workload_identity(spelled, task)["dataset"]["metric"] == "accuracy"
+
+
+def test_another_loss_is_another_run(config: Config, task: Task) -> None:
+    identity = workload_identity(config, replace(task, loss="binary"))
+    assert identity["dataset"]["loss"] == "binary"
+    assert identity != workload_identity(config, task)
+
+
+def test_how_rows_are_read_and_split_is_told_by_the_checksum_alone(config: Config, task: Task) -> None:
+    """Two ways to the same tensors are one run; other tensors are another, whatever the way."""
+    ways = {
+        "split": "stratified",
+        "target_column": "price",
+        "storage": "mapped",
+        "path": "homes.csv",
+        "options": {"a": 1},
+    }
+    assert workload_identity(replace(config, dataset=replace(config.dataset, **ways)), task) == workload_identity(
+        config, task
+    )
+    assert workload_identity(config, replace(task, checksum="another")) != workload_identity(config, task)
+
+
 def test_options_that_decide_are(config: Config, task: Task) -> None:
     plain = workload_identity(config, task)
     gaussian = replace(config, model=replace(config.model, initialisation="gaussian", initialisation_std=0.1))
