@@ -140,6 +140,10 @@ def sweep_of(experiment: str) -> list[tuple[str, str]]:
     return [(experiment, norm) for norm in str(swept.get("norm", "batch")).split(",")]
 
 
+def test_experiment_of_all_norms_sweeps_over_every_one_at_its_defaults() -> None:
+    assert [norm for _, norm in sweep_of("all_norms")] == list(NORMS.names())
+
+
 @pytest.mark.parametrize(("experiment", "norm"), [case for name in names("experiment") for case in sweep_of(name)])
 def test_every_job_of_every_experiment_trains(
     experiment: str, norm: str, tmp_path: Path, compose: Callable[..., Config]
