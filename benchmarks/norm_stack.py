@@ -37,9 +37,9 @@ class NormStack:
             [LEARNING_RATE] * replicas,
             decays=self.replicas.trained_decay,
         )
-        rows = torch.arange(replicas * BATCH_SIZE).view(replicas, BATCH_SIZE) % len(task.train_inputs)
-        self._rows, self._train_inputs = rows, task.train_inputs
-        self._inputs, self._labels = task.train_inputs[rows], task.train_labels[rows]
+        self._train_inputs = task.train_inputs[: replicas * BATCH_SIZE]
+        self._rows = torch.arange(replicas * BATCH_SIZE).view(replicas, BATCH_SIZE) % len(self._train_inputs)
+        self._inputs, self._labels = self._train_inputs[self._rows], task.train_labels[self._rows]
         self._row_losses = row_losses(task.loss)
 
     def seconds(self, steps: int) -> dict[str, float]:
