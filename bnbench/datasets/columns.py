@@ -99,6 +99,10 @@ def read_inputs(
     kept = [column for column in columns if column.kind != "empty"]
     if not kept:
         raise UserError(f"data set '{name}': no column with a value is left to predict from")
+    if counting := [column.name for column in kept if _counts_rows(column)]:
+        notes.append(
+            f"{listed(counting)} only numbers the rows; dataset.ignore_columns=[{','.join(counting)}] leaves it out"
+        )
     names = tuple(column.name for column in kept)
     if all(column.kind == "number" and not column.has_missing for column in kept):
         values = np.empty((len(frame), len(kept)))
@@ -107,6 +111,11 @@ def read_inputs(
         return Inputs(values, names, notes)
     read = {column.name: column.values for column in kept}
     return Inputs(pd.DataFrame(read, index=pd.RangeIndex(len(frame)), copy=False), names, notes)
+
+
+def _counts_rows(column: Column) -> bool:
+    """Return whether a column goes up by one from row to row, as the row numbers that tables are saved with do."""
+    return column.kind == "number" and len(column.values) > 2 and bool((np.diff(column.values) == 1).all())
 
 
 def named_columns(frame: pd.DataFrame, *, name: str) -> pd.DataFrame:

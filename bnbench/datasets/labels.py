@@ -31,6 +31,8 @@ def read_labels(
     if chosen == "regression":
         return chosen, labels.astype(np.float64), ()
     classes, indices = _class_indices(labels, name=name)
+    if len(classes) == 1:
+        raise UserError(f"data set '{name}': {what} holds one class only, '{classes[0]}': nothing can be learned")
     return chosen, indices, tuple(str(label) for label in classes)
 
 

@@ -94,7 +94,7 @@ def test_missing_value_is_filled_in_and_said_to_be_missing(dtype: str) -> None:
     assert 0 < missing.sum() < 21
     median = np.float32(np.median(X[:, 1][np.isin(X[:, 1].astype(np.float32), inputs[~missing, 1])]))
     assert set(inputs[missing, 1]) == {median}
-    assert any("missing values in 'age'" in line for line in task.report)
+    assert any("missing numbers in 'age'" in line for line in task.report)
 
 
 def test_an_array_with_gaps_is_the_same_task_as_its_frame() -> None:
@@ -149,9 +149,23 @@ def test_missing_label_is_named_by_row(y: Any) -> None:
         (X, np.full(120, np.datetime64("2020-01-01")), r"y holds datetime64\[D\], which regression cannot learn"),
         (X[:2], [0.0, 1.0], "2 rows leave 0 for the validation part"),
         (X[:4], ["a", "b", "a", "b"], "4 rows leave 1 for the validation part; expected one for each of 2 classes"),
+        (X, ["a"] * 120, "y holds one class only, 'a': nothing can be learned"),
         (X, np.arange(120).astype(str), "120 rows leave 72 for the training part; expected one for each of 120"),
     ],
-    ids=["text", "1-D", "ragged", "2-D y", "empty y", "length", "mixed", "dates", "two rows", "four rows", "names"],
+    ids=[
+        "text",
+        "1-D",
+        "ragged",
+        "2-D y",
+        "empty y",
+        "length",
+        "mixed",
+        "dates",
+        "two rows",
+        "four rows",
+        "one class",
+        "names",
+    ],
 )
 def test_what_is_no_table_is_refused(x: Any, y: Any, message: str) -> None:
     with pytest.raises(UserError, match=message):

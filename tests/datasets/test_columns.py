@@ -98,6 +98,13 @@ def test_what_is_left_out_is_said(homes: MakeConfig) -> None:
     )
 
 
+def test_a_column_that_only_numbers_the_rows_is_pointed_out(homes: MakeConfig) -> None:
+    rows = np.arange(ROWS)
+    table = table_from_frame(frame(Id=rows + 1, year=2000 + rows // 2), homes())
+    assert table.notes == ("'Id' only numbers the rows; dataset.ignore_columns=[Id] leaves it out",)
+    assert table.feature_names == ("area", "Id", "year")
+
+
 def test_rows_keep_their_numbers_and_values_where_others_are_left_out(homes: MakeConfig) -> None:
     given = frame(order=np.arange(ROWS))
     given.loc[[0, 4, 9], "price"] = np.nan
@@ -176,7 +183,7 @@ REFUSED: dict[str, tuple[dict[str, Any], dict[str, Any], str]] = {
         {"sold": pd.date_range("2020", periods=ROWS)}, {"target_column": "sold"}, "target column 'sold' holds dates"
     ),
     "no target at all": ({"target": [None] * ROWS}, {"target_column": "target"}, "'target' holds no value in any row"),
-    "one class": ({"target": ["a"] * ROWS}, {"target_column": "target"}, "all 60 labels are of one class"),
+    "one class": ({"target": ["a"] * ROWS}, {"target_column": "target"}, "column 'target' holds one class only, 'a'"),
     "infinite target": (
         {"target": [*np.arange(ROWS - 1.0), np.inf]}, {"target_column": "target"}, "1 labels are .*the first in row 59"
     ),

@@ -142,9 +142,10 @@ def test_whitening_and_centring_take_all_features(classes: MakeTable, configure:
 
 def test_a_table_is_described(classes: MakeTable, configure: MakeConfig) -> None:
     report = prepare(classes(inputs=mixed().assign(year=2020.0)), config=configure()).report
-    columns, missing, constant, target, split = report
+    columns, numbers, categories, constant, target, split = report
     assert columns == "60 rows, 5 columns: 3 of numbers, 2 of categories ('city' 3, 'heating' 1); encoded to 9 features"
-    assert missing.startswith("missing values in 'age', 'heating': the median in numbers")
+    assert numbers == "missing numbers in 'age': the median of training, and a feature that says so"
+    assert categories == "missing categories in 'heating': a category of their own"
     assert constant == "1 constant in the training part: 'year'"
     assert target == "classification: 3 classes of 33.33% of the rows each"
     assert split.startswith("split: 36 training, 12 validation, 12 test rows; at random with equal shares of every")
