@@ -1,7 +1,9 @@
 """The typed configuration: Hydra composes it, this module checks it, nothing below ever sees a DictConfig."""
 
-from dataclasses import asdict, dataclass, field, fields, is_dataclass
+import re
+from dataclasses import asdict, dataclass, field, fields, is_dataclass, replace
 from math import isfinite
+from pathlib import PurePath
 from typing import Any
 
 from hydra.core.config_store import ConfigStore
@@ -11,6 +13,7 @@ from bnbench.datasets.schema import DatasetConfig
 from bnbench.errors import UserError, nearest
 
 MODELS = ("mlp", "custom")
+AUTOMATIC_NAME = "auto"
 MOST_SEEDS = 1_000_000  # seeds 0 … n-1 are for scoring; those from here on tune and set targets
 LARGEST_SEED = 2**63 - 1  # of the 64 bits of a column of the history
 
@@ -115,8 +118,21 @@ def read_config(composed: DictConfig) -> Config:
     config = OmegaConf.to_object(composed)
     if not isinstance(config, Config):
         raise TypeError(f"the composed configuration is a {type(config).__name__}, expected a Config")
+    config = replace(config, dataset=_named(config.dataset))
     check_config(config)
     return config
+
+
+def _named(dataset: DatasetConfig) -> DatasetConfig:
+    """Return the data set with a name: `auto` is that of its file without the endings, or its number at OpenML."""
+    if dataset.name != AUTOMATIC_NAME:
+        return dataset
+    if dataset.path is not None:
+        stem = PurePath(dataset.path).name.partition(".")[0]
+        name = "_".join(re.findall(r"\w+", stem)).lower() or "table"
+    else:
+        name = AUTOMATIC_NAME if dataset.openml_id is None else f"openml_{dataset.openml_id}"
+    return replace(dataset, name=name)
 
 
 def _check_keys(node: DictConfig) -> None:

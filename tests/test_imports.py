@@ -32,7 +32,7 @@ LAYERS = (
     ("training", "scoring"),
     ("reports", "conformance"),
     ("sweep", "search_path"),
-    ("train", "leaderboard", "check", "claims", "runs", "compare_norms"),
+    ("train", "leaderboard", "check", "fetch", "claims", "runs", "compare_norms"),
     ("", "__main__"),
 )
 # Within its layer each of these stands alone: data never asks a norm, records never ask a model.

@@ -1,25 +1,24 @@
 """The IDX format of the MNIST family: a magic number, a shape, and the values in big-endian order; gzipped or not."""
 
-import gzip
 import math
 import struct
-import zlib
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from bnbench.datasets.files.content import read_content
 from bnbench.errors import UserError
 
-GZIP_MAGIC = b"\x1f\x8b"
 # third byte of the magic number: what the values are
 VALUE_TYPES = {0x08: "u1", 0x09: "i1", 0x0B: ">i2", 0x0C: ">i4", 0x0D: ">f4", 0x0E: ">f8"}
 
 
 def read_idx(path: Path) -> NDArray[Any]:
     """Return the array in an IDX file; raises UserError for a file that is missing, cut off or something else."""
-    content = _content(path)
+    content = read_content(path)
     if content[:1].isspace() or content[:1] == b"<":
         raise UserError(
             f"{path} is a web page or text, expected an IDX file: what answered the download was not the data"
@@ -42,14 +41,15 @@ def read_idx(path: Path) -> NDArray[Any]:
     return np.frombuffer(content, dtype=dtype, offset=offset).reshape(shape)
 
 
-def _content(path: Path) -> bytes:
-    try:
-        content = path.read_bytes()
-    except OSError as error:
-        raise UserError(f"cannot read {path}: {error.strerror}") from error
-    if not content.startswith(GZIP_MAGIC):
-        return content
-    try:
-        return gzip.decompress(content)
-    except (EOFError, gzip.BadGzipFile, zlib.error) as error:
-        raise UserError(f"{path} is cut off or damaged ({len(content)} bytes: {error}); fetch it again") from error
+def read_idx_folder(folder: Path, names: Collection[str], *, data_name: str) -> dict[str, NDArray[Any]]:
+    """Return the arrays in the files of these names, gzipped or not; raises UserError for one that is missing."""
+    if not folder.is_dir():
+        raise UserError(f"dataset.path={folder} is not a folder; expected one with {', '.join(names)} (.gz or not)")
+    return {name: read_idx(_file(folder, name, data_name=data_name)) for name in names}
+
+
+def _file(folder: Path, name: str, *, data_name: str) -> Path:
+    for path in (folder / f"{name}.gz", folder / name):
+        if path.exists():
+            return path
+    raise UserError(f"{folder} has neither {name}.gz nor {name}; expected the four IDX files of {data_name}")

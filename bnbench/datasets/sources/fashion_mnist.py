@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.datasets import fetch_openml
 
-from bnbench.datasets.idx import read_idx
+from bnbench.datasets.idx import read_idx_folder
 from bnbench.datasets.schema import DatasetConfig
 from bnbench.datasets.table import SOURCES, Table
 from bnbench.errors import UserError
@@ -70,7 +70,7 @@ def fashion_mnist(config: DatasetConfig) -> Table:
     OpenML. Raises UserError when there is none of these, and for files that are damaged or not Fashion-MNIST.
     """
     if config.path is not None:
-        place, arrays = config.path, _read_folder(Path(config.path).expanduser())
+        place, arrays = config.path, _read_folder(config.path)
     elif DEBIAN_FOLDER.is_dir():
         place, arrays = str(DEBIAN_FOLDER), _read_folder(DEBIAN_FOLDER)
     else:
@@ -90,17 +90,8 @@ def fashion_mnist(config: DatasetConfig) -> Table:
     )
 
 
-def _read_folder(folder: Path) -> Arrays:
-    if not folder.is_dir():
-        raise UserError(f"dataset.path={folder} is not a folder; expected one with {', '.join(PARTS)} (.gz or not)")
-    return {name: read_idx(_file(folder, name)) for name in PARTS}
-
-
-def _file(folder: Path, name: str) -> Path:
-    for path in (folder / f"{name}.gz", folder / name):
-        if path.exists():
-            return path
-    raise UserError(f"{folder} has neither {name}.gz nor {name}; expected the four IDX files of Fashion-MNIST")
+def _read_folder(folder: str | Path) -> Arrays:
+    return read_idx_folder(Path(folder).expanduser(), PARTS, data_name="Fashion-MNIST")
 
 
 def _fetch() -> Arrays:

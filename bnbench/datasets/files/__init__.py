@@ -1,0 +1,1 @@
+"""Tables in files: what is at the path, what is in it, and the table it makes."""
