@@ -54,7 +54,7 @@ def view_of_cache(data_home: Path) -> Iterator[CacheView]:
 
 
 def _files(folder: Path) -> list[Path]:
-    return [file.relative_to(folder) for file in folder.rglob("*") if file.is_file() and file.suffix == ".gz"]
+    return [file.relative_to(folder) for file in folder.rglob("*") if file.is_file() and file.name.endswith(".gz")]
 
 
 def _link(link: Path, file: Path) -> None:

@@ -55,7 +55,8 @@ def fetch_frame(config: DatasetConfig) -> tuple[pd.DataFrame, str | None]:
                     raise _unreachable(config, said, home, error) from error
                 failures.append(f"{', '.join(map(str, view.rejected()))} cannot be read")
             except Exception as error:  # whatever parsing raises: TypeError and KeyError were seen, too
-                failures.append(str(error).splitlines()[0] if str(error) else type(error).__name__)
+                said_by_it = f"{type(error).__name__}: {error}".replace(str(view.home), str(home))
+                failures.append(said_by_it.splitlines()[0].rstrip(". "))
             else:
                 view.keep_downloads()
                 return bunch.frame, bunch.details.get("default_target_attribute")
