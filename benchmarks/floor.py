@@ -4,7 +4,7 @@ from itertools import pairwise
 
 import torch
 
-from benchmarks.workload import BATCH_SIZE, LEARNING_RATE, WIDTHS, Clock, Cost
+from benchmarks.workload import BATCH_SIZE, LEARNING_RATE, WIDTHS, Clock, Cost, in_memory
 from bnbench.datasets import Task
 
 WARM_UP_STEPS = 5
@@ -48,5 +48,5 @@ def floor_loop(task: Task, steps: int, *, replicas: int) -> Cost:
         if step == WARM_UP_STEPS:
             clock.start()
         start = step * BATCH_SIZE % last
-        floor.step(task.train_inputs, orders[:, start : start + BATCH_SIZE].flatten())
+        floor.step(in_memory(task.train_inputs), orders[:, start : start + BATCH_SIZE].flatten())
     return clock.stop()

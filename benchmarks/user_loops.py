@@ -13,7 +13,7 @@ from torch.nn import functional
 from torch.utils.data import DataLoader, TensorDataset
 from torchmetrics.classification import MulticlassAccuracy
 
-from benchmarks.workload import BATCH_SIZE, LEARNING_RATE, WIDTHS, Clock, Cost, plain_network
+from benchmarks.workload import BATCH_SIZE, LEARNING_RATE, WIDTHS, Clock, Cost, in_memory, plain_network
 from bnbench.datasets import Task
 
 WARM_UP_STEPS = 20
@@ -67,7 +67,8 @@ def lightning_loop(task: Task, steps: int, *, torchmetrics: bool) -> Cost:
     logging.getLogger("lightning.pytorch").setLevel(logging.WARNING)
     module = UserModule(MulticlassAccuracy(WIDTHS[-1]) if torchmetrics else None)
     clock = WindowClock(steps)
-    loader = DataLoader(TensorDataset(task.train_inputs, task.train_labels), batch_size=BATCH_SIZE, shuffle=True)
+    rows = TensorDataset(in_memory(task.train_inputs), task.train_labels)
+    loader = DataLoader(rows, batch_size=BATCH_SIZE, shuffle=True)
     with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings():
         # data in memory need no worker processes, and a short window holds fewer steps than lie between two rows of CSV
         warnings.filterwarnings("ignore", message=".*does not have many workers.*")
@@ -92,7 +93,7 @@ def raw_loop(task: Task, steps: int) -> Cost:
     """Measure a loop in plain PyTorch: a permutation cut into batches, forward, backward, step; nothing logged."""
     network = plain_network()
     optimizer = torch.optim.SGD(network.parameters(), lr=LEARNING_RATE)
-    inputs, labels = task.train_inputs, task.train_labels
+    inputs, labels = in_memory(task.train_inputs), task.train_labels
     rows = torch.randperm(len(inputs))
     clock = Clock()
     for step in range(WARM_UP_STEPS + steps):

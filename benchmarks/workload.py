@@ -7,7 +7,7 @@ from itertools import pairwise
 import torch
 from torch import nn
 
-from bnbench.datasets import Task
+from bnbench.datasets import MappedRows, Task
 
 WIDTHS = (784, 100, 100, 100, 10)
 BATCH_SIZE = 60
@@ -66,6 +66,13 @@ def make_task(num_rows: int = NUM_ROWS) -> Task:
         targets=None,
         checksum="",
     )
+
+
+def in_memory(inputs: torch.Tensor | MappedRows) -> torch.Tensor:
+    """Return inputs that are a tensor, as those of `make_task` are."""
+    if isinstance(inputs, MappedRows):
+        raise TypeError("expected rows in memory")
+    return inputs
 
 
 def plain_network() -> nn.Sequential:

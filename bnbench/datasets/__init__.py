@@ -2,6 +2,7 @@
 memory."""
 
 from bnbench.datasets.arrays import from_arrays as from_arrays
+from bnbench.datasets.mapped import MappedRows as MappedRows
 from bnbench.datasets.prepare import load as load
 from bnbench.datasets.schema import DatasetConfig as DatasetConfig
 from bnbench.datasets.schema import Targets as Targets

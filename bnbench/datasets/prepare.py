@@ -1,6 +1,7 @@
 """From a source's rows to a task: split, preprocess, measure the trivial predictor, take the checksum."""
 
-from dataclasses import asdict
+from dataclasses import asdict, dataclass, replace
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -9,12 +10,16 @@ from numpy.typing import NDArray
 
 from bnbench.datasets import sources as sources  # importing the package registers every source
 from bnbench.datasets.encoding import Encoding, fit_encoding
+from bnbench.datasets.leakage import find_leakage
+from bnbench.datasets.mapped import MappedArray
 from bnbench.datasets.metrics import check_defined, checked_metric, trivial_value
 from bnbench.datasets.parts import PARTS, Split
+from bnbench.datasets.prepare_mapped import constant_columns, in_order, prepare_mapped
 from bnbench.datasets.preprocessing import PREPROCESSINGS, Features
 from bnbench.datasets.report import describe_data
 from bnbench.datasets.schema import DatasetConfig, Targets
 from bnbench.datasets.split import split_rows
+from bnbench.datasets.storage import store
 from bnbench.datasets.table import SOURCES, Table
 from bnbench.datasets.task import DEFAULT_LOSSES, LOSSES, Task, checksum_of
 from bnbench.errors import UserError, nearest
@@ -30,21 +35,15 @@ def load(config: DatasetConfig) -> Task:
 
 def prepare(table: Table, *, config: DatasetConfig) -> Task:
     """Split, encode and preprocess a source's rows."""
-    preprocessing = PREPROCESSINGS.get(config.preprocessing)
+    PREPROCESSINGS.get(config.preprocessing)  # raises UserError where there is none of the name
     metric, direction = checked_metric(config.metric, config.direction, kind=table.kind, name=table.name)
     _check_ladder_is_of(metric, config.targets)
     loss = _checked_loss(table, config)
+    table = store(table, config)
     split = split_rows(table, config=config)
-    parts, encoding = _encode(table, split)
-    is_amount = None if encoding is None else encoding.is_amount
-    features = Features(config.name, data_seed=config.data_seed, maximum=table.maximum, is_amount=is_amount)
-    transform = preprocessing(parts["train"], features)
     labels, label_scale = _prepare_labels(table, split)
-    tensors = {}
-    for part in PARTS:
-        tensors[f"{part}_inputs"] = _float32(transform(parts[part]))
-        tensors[f"{part}_labels"] = torch.from_numpy(labels[getattr(split, part)])
     by_part = {part: labels[getattr(split, part)] for part in PARTS}
+    inputs = _prepare_inputs(table, split, by_part, label_scale=label_scale, config=config)
     check_defined(metric, by_part, class_names=table.class_names, name=table.name)
     trivial = trivial_value(
         metric, train_labels=by_part["train"], labels=by_part["validation"], label_scale=label_scale
@@ -52,8 +51,8 @@ def prepare(table: Table, *, config: DatasetConfig) -> Task:
     return Task(
         name=config.name,
         kind=table.kind,
-        **tensors,
-        num_features=tensors["train_inputs"].shape[1],
+        **inputs.tensors,
+        num_features=inputs.tensors["train_inputs"].shape[1],
         num_outputs=table.num_classes if table.kind == "classification" and loss != "binary" else 1,
         loss=loss,
         metric_name=metric,
@@ -61,10 +60,40 @@ def prepare(table: Table, *, config: DatasetConfig) -> Task:
         trivial=trivial,
         label_scale=label_scale,
         targets=_checked_targets(config.targets, metric=metric, direction=direction, trivial=trivial),
-        checksum=checksum_of(tensors, label_scale=label_scale),
-        report=describe_data(table, split, encoding, parts["train"], config=config),
-        feature_names=_feature_names(table, encoding, config=config),
+        checksum=inputs.checksum,
+        report=inputs.report,
+        feature_names=inputs.feature_names,
     )
+
+
+@dataclass(frozen=True, eq=False)
+class Inputs:
+    """Inputs and labels of every part, and what is known of the inputs."""
+
+    tensors: dict[str, Any]
+    checksum: str
+    report: tuple[str, ...]
+    feature_names: tuple[str, ...]
+
+
+def _prepare_inputs(
+    table: Table, split: Split, labels: dict[str, NDArray[np.generic]], *, label_scale: float, config: DatasetConfig
+) -> Inputs:
+    features = Features(config.name, data_seed=config.data_seed, maximum=table.maximum)
+    if isinstance(table.inputs, MappedArray):
+        mapped = prepare_mapped(
+            table, split, labels, label_scale=label_scale, preprocessing=config.preprocessing, features=features
+        )
+        report = describe_data(table, split, None, mapped.is_constant, mapped.leakage, config=config)
+        return Inputs(mapped.tensors, mapped.checksum, report, table.feature_names)
+    parts, encoding = _encode(table, split)
+    is_amount = None if encoding is None else encoding.is_amount
+    transform = PREPROCESSINGS.get(config.preprocessing)(parts["train"], replace(features, is_amount=is_amount))
+    tensors = in_order({part: _float32(transform(parts[part])) for part in PARTS}, labels)
+    is_constant = constant_columns(parts["train"])
+    report = describe_data(table, split, encoding, is_constant, find_leakage(table, split), config=config)
+    checksum = checksum_of(tensors, label_scale=label_scale)
+    return Inputs(tensors, checksum, report, _feature_names(table, encoding, config=config))
 
 
 def _encode(table: Table, split: Split) -> tuple[dict[str, NDArray[np.floating]], Encoding | None]:

@@ -6,7 +6,6 @@ from numpy.typing import NDArray
 
 from bnbench.datasets.columns import MOST_NAMED, listed
 from bnbench.datasets.encoding import Encoding
-from bnbench.datasets.leakage import find_leakage
 from bnbench.datasets.parts import PART_NAMES, PARTS, Split
 from bnbench.datasets.schema import DatasetConfig
 from bnbench.datasets.table import Table
@@ -16,21 +15,25 @@ def describe_data(
     table: Table,
     split: Split,
     encoding: Encoding | None,
-    train_inputs: NDArray[np.floating],
+    is_constant: NDArray[np.bool_],
+    leakage: tuple[str, ...],
     *,
     config: DatasetConfig,
 ) -> tuple[str, ...]:
-    """Return lines on the columns, what is predicted, the split, and leakage; rows are numbered from 0."""
+    """Return lines on the columns, what is predicted, the split, and leakage; rows are numbered from 0.
+
+    `is_constant` tells the features of one value in the training part, `leakage` is `find_leakage(table, split)`.
+    """
     return (
-        *_columns(table, encoding, train_inputs),
+        *_columns(table, encoding, is_constant),
         *table.notes,
         _target(table),
         *_split(table, split, config=config),
-        *find_leakage(table, split),
+        *leakage,
     )
 
 
-def _columns(table: Table, encoding: Encoding | None, train: NDArray[np.floating]) -> list[str]:
+def _columns(table: Table, encoding: Encoding | None, is_constant: NDArray[np.bool_]) -> list[str]:
     rows, columns = table.inputs.shape
     if encoding is None or not isinstance(table.inputs, pd.DataFrame):
         names, is_amount = table.feature_names, np.ones(columns, dtype=bool)
@@ -40,7 +43,7 @@ def _columns(table: Table, encoding: Encoding | None, train: NDArray[np.floating
         lines = [f"{rows:,} rows, {columns} columns: {_types(table.inputs)}; encoded to {len(names)} features"]
         lines += _missing(table.inputs)
         lines += encoding.notes
-    constant = np.flatnonzero((train == train[:1]).all(axis=0) & is_amount)
+    constant = np.flatnonzero(is_constant & is_amount)
     if len(constant):
         named = f": {listed([names[place] for place in constant])}" if names else ""
         lines.append(f"{len(constant)} constant in the training part{named}")

@@ -21,11 +21,16 @@ def split_at_random(table: Table, *, config: DatasetConfig, stratified: bool) ->
     num_test = round((config.test_fraction or 0.0) * len(free))
     _check_counts(table, num_free=len(free), num_validation=num_validation, num_test=num_test, stratified=stratified)
     generator = generator_of(config)
-    train, validation = draw_part(free, table, num_rows=num_validation, generator=generator, stratified=stratified)
-    if table.num_official_test:
+    only_one = table.num_official_test > 0
+    train, validation = draw_part(
+        free, table, num_rows=num_validation, generator=generator, stratified=stratified, is_last=only_one
+    )
+    if only_one:
         test = np.arange(len(free), len(table.labels))
     else:
-        train, test = draw_part(train, table, num_rows=num_test, generator=generator, stratified=stratified)
+        train, test = draw_part(
+            train, table, num_rows=num_test, generator=generator, stratified=stratified, is_last=True
+        )
     rule = "at random" + (" with equal shares of every class" if stratified else "")
     rule += ", the test part is the official one" if table.num_official_test else ""
     return Split(train=np.sort(train), validation=np.sort(validation), test=np.sort(test), rule=rule)
@@ -37,11 +42,19 @@ def generator_of(config: DatasetConfig) -> np.random.RandomState:
 
 
 def draw_part(
-    rows: RowNumbers, table: Table, *, num_rows: int, generator: np.random.RandomState, stratified: bool
+    rows: RowNumbers,
+    table: Table,
+    *,
+    num_rows: int,
+    generator: np.random.RandomState,
+    stratified: bool,
+    is_last: bool = False,
 ) -> tuple[RowNumbers, RowNumbers]:
-    """Return the rows that are left, and those drawn."""
+    """Return the rows that are left, and those drawn; in no particular order where this draw is the last."""
     if stratified:
-        left, drawn = draw_stratified(table.labels[rows], num_rows=num_rows, generator=generator)
+        left, drawn = draw_stratified(
+            table.labels[rows], num_rows=num_rows, generator=generator, in_order_drawn=not is_last
+        )
         return rows[left], rows[drawn]
     rest, part = train_test_split(rows, test_size=num_rows, random_state=generator)
     return rest, part

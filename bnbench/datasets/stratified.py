@@ -11,13 +11,14 @@ MOST_SORTED_BY_DIGITS = np.iinfo(np.uint16).max
 
 
 def draw_stratified(
-    labels: NDArray[np.integer], *, num_rows: int, generator: np.random.RandomState
+    labels: NDArray[np.integer], *, num_rows: int, generator: np.random.RandomState, in_order_drawn: bool = True
 ) -> tuple[RowNumbers, RowNumbers]:
     """Return the places of the labels that are left and of those drawn, in the order and by the draws of
     `sklearn.model_selection.train_test_split(..., stratify=labels)`.
 
     That takes 4 seconds for 5 million rows, as it collects row numbers in Python's lists; the numbers are the same.
-    Every class has at least two rows, and both parts a row for each.
+    Every class has at least two rows, and both parts a row for each. Where nothing is drawn after this and the order
+    does not matter, `in_order_drawn=False` spares a third of the time.
     """
     counts = np.bincount(labels)
     narrow = np.uint16 if len(counts) <= MOST_SORTED_BY_DIGITS else np.int64
@@ -31,4 +32,7 @@ def draw_stratified(
         shuffled = rows[generator.permutation(len(rows))]
         left.append(shuffled[:kept])
         drawn.append(shuffled[kept:])
-    return generator.permutation(np.concatenate(left)), generator.permutation(np.concatenate(drawn))
+    parts = np.concatenate(left), np.concatenate(drawn)
+    if not in_order_drawn:
+        return parts
+    return generator.permutation(parts[0]), generator.permutation(parts[1])

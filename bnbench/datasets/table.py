@@ -2,18 +2,19 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, NoReturn
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from bnbench.datasets.bad_values import FLOAT32_MAX, BadValues, bad_values
+from bnbench.datasets.mapped import MappedArray, floating_dtype
 from bnbench.datasets.schema import DatasetConfig
 from bnbench.errors import UserError
 from bnbench.registry import Registry
 
 Kind = Literal["classification", "regression"]
-FLOAT32_MAX = float(np.finfo(np.float32).max)
 
 
 @dataclass(frozen=True, eq=False)
@@ -21,7 +22,8 @@ class Table:
     """Rows as a source delivers them.
 
     `inputs` is (rows, features), any real dtype; or a DataFrame where columns are categories or values are missing, as
-    `table_from_frame` makes it: numbers with NaN where they are missing, and pandas categories of text. `labels` is
+    `table_from_frame` makes it: numbers with NaN where they are missing, and pandas categories of text; or a
+    `MappedArray` where they may stay in their file. `labels` is
     (rows,): indices into `class_names`, or real numbers in original units. The last `num_official_test` rows are the
     official test part. `maximum` is the largest value an input can take, where that is known without looking at the
     rows (images). `feature_names` serve messages; a DataFrame has its own. `split_values` are those of
@@ -31,7 +33,7 @@ class Table:
 
     name: str
     kind: Kind
-    inputs: NDArray[Any] | pd.DataFrame
+    inputs: NDArray[Any] | pd.DataFrame | MappedArray
     labels: NDArray[Any]
     class_names: tuple[str, ...] = ()
     num_official_test: int = 0
@@ -54,7 +56,9 @@ class Table:
         if isinstance(self.inputs, pd.DataFrame):
             self._check_columns(self.inputs)
         else:
-            self._check_inputs(self.inputs)
+            bad = bad_values(self.inputs)
+            if bad is not None:
+                self._refuse(bad)
         self._check_labels()
 
     @property
@@ -66,29 +70,19 @@ class Table:
         return row if self.row_numbers is None else int(self.row_numbers[row])
 
     def floating_inputs(self) -> NDArray[np.floating]:
-        """Return an array of inputs as it is preprocessed.
-
-        Pixels are exact in float32; wider numbers stay float64 until then, or a large offset would eat their digits.
-        """
+        """Return an array of inputs in the type in which it is preprocessed."""
         if isinstance(self.inputs, pd.DataFrame):
             raise TypeError("the columns of a DataFrame are encoded first (bnbench.datasets.encoding)")
-        narrow = self.inputs.dtype.kind in "biu" and self.inputs.dtype.itemsize <= 2
-        return self.inputs.astype(np.float32 if narrow or self.inputs.dtype == np.float32 else np.float64, copy=False)
+        if isinstance(self.inputs, MappedArray):
+            raise TypeError("rows in a file are cut from it (bnbench.datasets.mapped)")
+        return self.inputs.astype(floating_dtype(self.inputs.dtype), copy=False)
 
-    def _check_inputs(self, inputs: NDArray[Any]) -> None:
-        if inputs.dtype.kind != "f":
-            return
-        # Written so that NaN, which is smaller than nothing, is bad too; float32 is what training computes in.
-        bad = ~(np.abs(self.floating_inputs()) <= FLOAT32_MAX)
-        if not bad.any():
-            return
-        column = int(bad.any(axis=0).argmax())
-        row = int(bad[:, column].argmax())
-        name = f" '{self.feature_names[column]}'" if self.feature_names else ""
+    def _refuse(self, bad: BadValues) -> NoReturn:
+        name = f" '{self.feature_names[bad.column]}'" if self.feature_names else ""
         raise UserError(
-            f"data set '{self.name}': column {column}{name} has {int(bad[:, column].sum())} missing, infinite or too "
-            f"large values, the first in row {self.row_number(row)} ({inputs[row, column]}); fill them in or leave "
-            "these rows or the column out"
+            f"data set '{self.name}': column {bad.column}{name} has {bad.count} missing, infinite or too large values, "
+            f"the first in row {self.row_number(bad.row)} ({bad.value}); fill them in or leave these rows or the "
+            "column out"
         )
 
     def _check_columns(self, frame: pd.DataFrame) -> None:

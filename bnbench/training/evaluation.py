@@ -11,6 +11,7 @@ from bnbench.datasets.collectors import make_collector
 from bnbench.datasets.row_errors import class_scores
 from bnbench.training.losses import row_losses
 from bnbench.training.replicas import Replicas
+from bnbench.training.task_tensors import HostRows
 
 # A fixed number: the rows of one product decide its rounding, so it must not follow the size of the stack.
 EVALUATION_ROWS = 512
@@ -40,7 +41,7 @@ def evaluation_parts(rows: int) -> list[slice]:
 
 
 @torch.no_grad()
-def evaluate(replicas: Replicas, inputs: Tensor, labels: Tensor, *, task: Task) -> Evaluation:
+def evaluate(replicas: Replicas, inputs: Tensor | HostRows, labels: Tensor, *, task: Task) -> Evaluation:
     """Return loss and metric of every replica on the rows given, in evaluation mode; sums in float64, on the CPU."""
     was_training = replicas.training
     replicas.eval()

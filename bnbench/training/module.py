@@ -6,35 +6,19 @@ from typing import Any
 import lightning
 import torch
 from jaxtyping import Float, Int64
-from torch import Tensor, nn
+from torch import Tensor
 from torch.optim.lr_scheduler import LambdaLR
 
 from bnbench.datasets import Task
 from bnbench.training.losses import row_losses
 from bnbench.training.optimizers import StackedOptimizer, clip_gradients
 from bnbench.training.replicas import Replicas
+from bnbench.training.task_tensors import TaskTensors
 from bnbench.training.watch import LossWatch
 
 
-class TaskTensors(nn.Module):
-    """The parts of a task as buffers, so that they lie wherever the network lies, in its precision."""
-
-    train_inputs: Tensor
-    train_labels: Tensor
-    validation_inputs: Tensor
-    validation_labels: Tensor
-    test_inputs: Tensor
-    test_labels: Tensor
-
-    def __init__(self, task: Task) -> None:
-        super().__init__()
-        for part in ("train", "validation", "test"):
-            for role in ("inputs", "labels"):
-                self.register_buffer(f"{part}_{role}", getattr(task, f"{part}_{role}"), persistent=False)
-
-
 class ReplicaTraining(lightning.LightningModule):
-    """Trains a stack of replicas on tensors that lie on the training device; a batch is (R, B) row numbers.
+    """Trains a stack of replicas on the rows of a task; a batch is (R, B) row numbers.
 
     The loss that goes backward is the sum over replicas: the gradient of each is that of training alone.
     """
@@ -47,10 +31,11 @@ class ReplicaTraining(lightning.LightningModule):
         optimizer: Mapping[str, Any],
         learning_rates: Sequence[float],
         schedule: Callable[[int], float],
+        inputs_on_host: bool = False,
     ) -> None:
         super().__init__()
         self.replicas = replicas
-        self.data = TaskTensors(task)
+        self.data = TaskTensors(task, on_host=inputs_on_host)
         self.watch = LossWatch(replicas.count)
         self.schedule = schedule
         self._alive: Tensor | None = None
@@ -62,13 +47,15 @@ class ReplicaTraining(lightning.LightningModule):
     def training_step(self, rows: Int64[Tensor, "replicas batch"], batch_idx: int) -> Float[Tensor, ""]:
         """Return the summed loss of the replicas still in the stack."""
         if self._alive is not None:
-            rows = rows[self._alive]
-        flat = rows.flatten()
-        inputs = self.data.train_inputs.index_select(0, flat).view(*rows.shape, -1)
-        labels = self.data.train_labels.index_select(0, flat).view(rows.shape)
+            rows = rows[self._alive.to(rows.device)]
+        inputs, labels = self.data.cut(rows)
         losses = self._row_losses(self.replicas(inputs), labels).mean(1)
         self.watch.add(losses.detach())
         return losses.sum()
+
+    def transfer_batch_to_device(self, batch: Tensor, device: torch.device, dataloader_idx: int) -> Tensor:
+        """Leave row numbers on the CPU where the rows are: cut there, they would have to come back."""
+        return batch if self.data.inputs_on_host else batch.to(device)
 
     def configure_optimizers(self) -> Any:
         """Return torch's optimizer over slices of the stacks, and the schedule, stepped every step."""

@@ -33,6 +33,17 @@ def test_rows_and_draws_are_those_of_scikit_learn(shares: np.ndarray, num_rows: 
         rows = rows[left]
 
 
+def test_rows_are_the_same_in_whatever_order() -> None:
+    labels = np.random.default_rng(0).integers(0, 5, 1000)
+    ordered, plain = (
+        draw_stratified(labels, num_rows=200, generator=np.random.RandomState(0), in_order_drawn=in_order)
+        for in_order in (True, False)
+    )
+    for one, other in zip(ordered, plain, strict=True):
+        assert not np.array_equal(one, other)
+        assert np.array_equal(np.sort(one), np.sort(other))
+
+
 def test_more_classes_than_two_bytes_count() -> None:
     labels = np.repeat(np.arange(70_000), 3)
     ours, theirs = np.random.RandomState(3), np.random.RandomState(3)
