@@ -113,14 +113,14 @@ def _table(inputs: NDArray[Any], labels: NDArray[Any], *, config: DatasetConfig,
 def _load_all(path: Path) -> dict[str, NDArray[Any]]:
     with path.open("rb") as opened:
         refuse_impostor(opened.read(64), path, expected="arrays of NumPy's")
-    try:
-        loaded = np.load(path, allow_pickle=False)
-        if isinstance(loaded, np.ndarray):
-            return {"the only one": loaded}
-        with loaded:
+        opened.seek(0)
+        try:
+            loaded = np.load(opened, allow_pickle=False)
+            if isinstance(loaded, np.ndarray):
+                return {"the only one": loaded}
             return {name: loaded[name] for name in loaded.files}
-    except BROKEN as error:
-        raise _refusal(path, str(error)) from error
+        except BROKEN as error:
+            raise _refusal(path, str(error)) from error
 
 
 def _refusal(path: Path, error: str) -> UserError:
