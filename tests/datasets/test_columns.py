@@ -123,6 +123,13 @@ def test_rows_keep_their_numbers_and_values_where_others_are_left_out(homes: Mak
         table_from_frame(given, homes(split="time", split_column="order"))
 
 
+def test_a_bad_cell_is_named_by_its_row_in_the_file_where_rows_before_it_are_left_out(homes: MakeConfig) -> None:
+    given = frame(rooms=[*range(ROWS - 1), "?"])
+    given.loc[[0, 4], "price"] = np.nan
+    with pytest.raises(UserError, match=r"'rooms' has '\?' in row 59"):
+        table_from_frame(given, homes())
+
+
 TARGETS: dict[str, tuple[Any, dict[str, Any], str, tuple[str, ...]]] = {
     "amounts": (np.linspace(0, 1, ROWS), {}, "regression", ()),
     "names": (alternating("no", "yes", "yes"), {}, "classification", ("no", "yes")),
