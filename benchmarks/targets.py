@@ -12,7 +12,7 @@ from typing import Any
 from hydra import compose, initialize_config_dir
 
 from bnbench.config import Config, learning_rates, read_config
-from bnbench.datasets import load, target_ladder
+from bnbench.datasets import Task, load, target_ladder
 from bnbench.records import ENGINE_VERSION, load_records
 from bnbench.seeding import TARGET_SEEDS, TUNING_SEEDS
 from bnbench.train import CONF
@@ -34,7 +34,7 @@ def main() -> None:
         overrides = [f"dataset={arguments.dataset}", f"runs_dir={arguments.runs_dir}", "logger=none"]
         config = read_config(compose("config", [*overrides, *arguments.overrides]))
     task = load(config.dataset)
-    medians = {norm: _median_best(config, norm) for norm in POOL}
+    medians = {norm: _median_best(config, task, norm) for norm in POOL}
     better = max if task.direction == "max" else min
     best_norm = better(medians, key=lambda norm: medians[norm][0])
     best, rate = medians[best_norm]
@@ -50,28 +50,29 @@ def main() -> None:
     print("targets:")
     for level, value in ladder.items():
         print(f"  {level}: {value}")
+    print(f"  metric: {task.metric_name}")
 
 
-def _median_best(config: Config, norm: str) -> tuple[float, float]:
+def _median_best(config: Config, task: Task, norm: str) -> tuple[float, float]:
     """Return the median best of a norm on the target seeds, and the learning rate chosen on the tuning seeds."""
     tuning = [TUNING_SEEDS + run for run in range(TUNING_RUNS)]
     grid = replace(config, norm={"name": norm}, seeds=tuning)
     grid = replace(grid, optimizer=replace(config.optimizer, lr=list(LEARNING_RATES)))
     by_rate = dict(
-        zip(learning_rates(grid), (_median(grid, cell.folder, tuning) for cell in run_job(grid)), strict=True)
+        zip(learning_rates(grid), (_median(task, cell.folder, tuning) for cell in run_job(grid)), strict=True)
     )
-    better = max if config.dataset.direction == "max" else min
+    better = max if task.direction == "max" else min
     rate = better(by_rate, key=lambda each: by_rate[each])
     seeds = [TARGET_SEEDS + run for run in range(TARGET_RUNS)]
     final = replace(config, norm={"name": norm}, seeds=seeds, optimizer=replace(config.optimizer, lr=rate))
     (cell,) = run_job(final)
-    median = _median(final, cell.folder, seeds)
+    median = _median(task, cell.folder, seeds)
     print(f"{norm}: {by_rate} -> lr {rate:g}, median best {median:.4f}")
     return median, rate
 
 
-def _median(config: Config, folder: str, seeds: list[int]) -> float:
-    key = f"best_val_{config.dataset.metric}"
+def _median(task: Task, folder: str, seeds: list[int]) -> float:
+    key = f"best_val_{task.metric_name}"
     results: list[dict[str, Any]] = [seed for record in load_records(folder).records for seed in record.seeds]
     return statistics.median(seed["final"][key] for seed in results if seed["seed"] in seeds)
 

@@ -1,5 +1,6 @@
 """What every test runs under: no account, no network, no plug-ins, the same examples each time in CI."""
 
+import importlib.util
 import os
 import subprocess
 import sys
@@ -43,6 +44,17 @@ def write_distribution(
 def plant() -> Callable[..., None]:
     """Plant a package as installation would, without installing: plant(folder, name, files, norms=…, conf=…)."""
     return write_distribution
+
+
+@pytest.fixture(scope="session")
+def expected_metric() -> Callable[..., float]:
+    """What torchmetrics says a metric is: expected_metric(metric, outputs, labels, label_scale=…)."""
+    spec = importlib.util.spec_from_file_location("metric_oracles", Path(__file__).parent / "metric_oracles.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module.expected_metric
 
 
 REPOSITORY = Path(__file__).parent.parent

@@ -144,8 +144,8 @@ class RankedScores:
     """Area under the ROC curve: the share of pairs, a row of the class and one of another, that are scored in order.
 
     Equal scores count half. With more than two classes it is the mean over the classes that occur, each against the
-    rest. All scores are kept until the end: (replicas, rows, classes) in the precision of the outputs, one column where
-    there are two classes. They are ranked for one replica and class after the other.
+    rest. All scores are kept until the end: (replicas, rows, classes) in float32, one column where there are two
+    classes. They are ranked for one replica and class after the other.
     """
 
     def __init__(self) -> None:
@@ -154,7 +154,8 @@ class RankedScores:
 
     def add(self, outputs: Outputs, labels: Labels) -> None:
         """Keep the scores of the rows."""
-        self._scores.append(log_odds(outputs).cpu().numpy())
+        # computed in float64 and compared in float32: rounding can then not part what is equal
+        self._scores.append(log_odds(outputs.double()).float().cpu().numpy())
         self._labels.append(labels[0].cpu().numpy())
 
     def values(self) -> Values:

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from bnbench.metric_facts import facts_of
 from bnbench.scoring.board import Board, Row, Workload
 from bnbench.scoring.intervals import CONFIDENCE
 
@@ -82,19 +83,19 @@ def speedup_text(row: Row) -> str:
 
 
 def final_text(row: Row, workload: Workload) -> str:
-    """Return the final metric with its interval, accuracy in per cent."""
+    """Return the final metric with its interval, accuracies in per cent."""
     final = row.final
     if final.mean is None:
         return NOTHING
-    if workload.metric == "accuracy":
+    if facts_of(workload.metric).in_per_cent:
         low, high = (None if bound is None else 100 * bound for bound in (final.low, final.high))
         return f"{100 * final.mean:.2f} %{_interval(low, high, '.2f')}"
     return f"{final.mean:.4g}{_interval(final.low, final.high, '.4g')}"
 
 
 def metric_text(value: float, workload: Workload) -> str:
-    """Return a value of the metric, accuracy in per cent."""
-    return f"{100 * value:.6g} %" if workload.metric == "accuracy" else f"{value:.6g}"
+    """Return a value of the metric, accuracies in per cent."""
+    return facts_of(workload.metric).told(value)
 
 
 def footnotes(board: Board) -> list[str]:

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from bnbench.metric_facts import facts_of
 from bnbench.scoring import board
 from bnbench.scoring.collect import EntryCurves
 from bnbench.scoring.comparison import Comparison, Ranking, SeedTimes, compare_with_reference, rank
@@ -138,8 +139,14 @@ def _row(
     unknown = Interval(None, None, None)
     steps = restricted_mean(times.times) if times else unknown
     hits = hit_rate(times.times) if times else unknown
-    possible = (0.0, 1.0) if workload.metric == "accuracy" else None
-    final, counted_trivial = final_metric(entry.finals, entry.diverged, trivial=entry.trivial, possible=possible)
+    facts = facts_of(workload.metric)
+    final, counted_trivial = final_metric(
+        entry.finals,
+        entry.diverged,
+        # what is good by the metric must not be given to a seed that is lost
+        trivial=entry.trivial if facts.trivial_is_poor else None,
+        possible=facts.possible,
+    )
     return board.Row(
         workload=workload.workload,
         workload_id=workload.workload_id,

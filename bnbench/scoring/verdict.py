@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from bnbench.metric_facts import facts_of
 from bnbench.scoring.comparison import Comparison
 from bnbench.scoring.seeds_needed import MOST_SEEDS
 from bnbench.scoring.sign_flip import pairs_needed
@@ -24,7 +25,9 @@ class Wording:
         >>> Wording("accuracy", 0.95, False, 100, "none").goal
         '95 %'
         """
-        told = f"{100 * self.target:.6g} %" if self.metric == "accuracy" else f"{self.metric} {self.target:.6g}"
+        told = facts_of(self.metric).told(self.target)
+        # "95 %" alone can only be an accuracy
+        told = told if self.metric == "accuracy" else f"{self.metric} {told}"
         return f"{told} (target given by hand)" if self.given_by_hand else told
 
 

@@ -22,6 +22,7 @@ from bnbench.config import (
     TrainerConfig,
 )
 from bnbench.datasets import DatasetConfig, Task
+from bnbench.metric_facts import METRICS
 from bnbench.norms import choose_norm
 from bnbench.training import fit as fit_module
 from bnbench.training.fit import Member, fit
@@ -54,7 +55,9 @@ def make_config(norm: str | dict[str, Any] = "none", **changes: Any) -> Config:
 
 
 @cache
-def make_task(*, outputs: int = 3, features: int = 12, rows: int = 90) -> Task:
+def make_task(
+    *, outputs: int = 3, features: int = 12, rows: int = 90, loss: str | None = None, metric: str | None = None
+) -> Task:
     """Rows of Gaussian features: `outputs` classes by a linear rule, or with one output a smooth function of them."""
     stream = np.random.default_rng(0)
     rule = stream.standard_normal((features, outputs)).astype(np.float32)
@@ -65,14 +68,15 @@ def make_task(*, outputs: int = 3, features: int = 12, rows: int = 90) -> Task:
         labels = scores.argmax(1) if outputs > 1 else np.sin(scores[:, 0])
         parts |= {f"{part}_inputs": torch.from_numpy(inputs), f"{part}_labels": torch.from_numpy(labels)}
     classes = outputs > 1
+    metric_name = metric or ("accuracy" if classes else "rmse")
     return Task(
         name="toy",
         kind="classification" if classes else "regression",
         num_features=features,
-        num_outputs=outputs,
-        loss="cross_entropy" if classes else "mse",
-        metric_name="accuracy" if classes else "rmse",
-        direction="max" if classes else "min",
+        num_outputs=1 if loss == "binary" else outputs,
+        loss=loss or ("cross_entropy" if classes else "mse"),
+        metric_name=metric_name,
+        direction=METRICS[metric_name].direction,
         trivial=0.5,
         label_scale=1.0 if classes else 2.5,
         targets=None,
@@ -135,7 +139,7 @@ def train_batch(
     seeds: Sequence[int],
     *,
     rates: Sequence[float] = (),
-    task: dict[str, int] | None = None,
+    task: dict[str, Any] | None = None,
     stacked: bool = True,
     change: Change | None = None,
     **changes: Any,

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from bnbench.datasets import Task
+from bnbench.datasets.task import LOSSES
 from bnbench.norms import NORMS
 from bnbench.seeding import generator, global_stream
 
@@ -76,14 +77,19 @@ class Loss:
     task: Task
 
     def rows(self, outputs: Tensor, labels: Tensor) -> Tensor:
-        if self.task.kind == "classification":
+        if self.task.loss == "cross_entropy":
             return -functional.log_softmax(outputs, 1)[torch.arange(len(labels)), labels]
-        return (outputs[:, 0] - labels) ** 2
+        if self.task.loss == "binary":
+            return functional.binary_cross_entropy_with_logits(outputs[:, 0], labels.double(), reduction="none")
+        error = (outputs[:, 0] - labels).abs()
+        return error**2 if self.task.loss == "mse" else torch.where(error < 1, error**2 / 2, error - 0.5)
 
     def metric(self, outputs: Tensor, labels: Tensor) -> float:
+        if self.task.loss == "binary":
+            return float(((outputs[:, 0] > 0) == labels.bool()).double().mean())
         if self.task.kind == "classification":
             return float((outputs.argmax(1) == labels).double().mean())
-        return float(self.rows(outputs, labels).mean().sqrt()) * self.task.label_scale
+        return float(((outputs[:, 0] - labels) ** 2).mean().sqrt()) * self.task.label_scale
 
 
 def plain_rows(task: Task, norm: str, optimizer_name: str, seed: int) -> npt.NDArray[np.float64]:
@@ -118,19 +124,20 @@ def plain_rows(task: Task, norm: str, optimizer_name: str, seed: int) -> npt.NDA
     raise AssertionError("the last step returns")
 
 
-CASES = [(norm, "momentum", 3) for norm in NORMS.names()]
-CASES += [("layer", optimizer, 1) for optimizer in ("sgd", "momentum", "adam", "adamw")]
-CASES += [("batch", "sgd", 1), ("none", "adamw", 3), ("weight", "adam", 3)]
+CASES = [(norm, "momentum", 3, None) for norm in NORMS.names()]
+CASES += [("layer", optimizer, 1, None) for optimizer in ("sgd", "momentum", "adam", "adamw")]
+CASES += [("batch", "sgd", 1, None), ("none", "adamw", 3, None), ("weight", "adam", 3, None)]
+CASES += [("batch", "sgd", 2 if LOSSES[loss] == "classification" else 1, loss) for loss in LOSSES]
 
 
-@pytest.mark.parametrize(("norm", "optimizer", "outputs"), CASES)
+@pytest.mark.parametrize(("norm", "optimizer", "outputs", "loss"), CASES)
 def test_plain_loop_arrives_at_the_same_losses_and_metrics(
-    train: Callable[..., Any], task_of: Callable[..., Task], norm: str, optimizer: str, outputs: int
+    train: Callable[..., Any], task_of: Callable[..., Task], norm: str, optimizer: str, outputs: int, loss: str | None
 ) -> None:
     run = train(
         [0, 3],
         norm=norm,
-        task={"outputs": outputs},
+        task={"outputs": outputs, "loss": loss},
         model__hidden=list(HIDDEN),
         model__activation="tanh",
         optimizer__name=optimizer,
@@ -142,5 +149,5 @@ def test_plain_loop_arrives_at_the_same_losses_and_metrics(
         trainer__precision="64",
     )
     for place, seed in enumerate((0, 3)):
-        expected = plain_rows(task_of(outputs=outputs), norm, optimizer, seed)
+        expected = plain_rows(task_of(outputs=outputs, loss=loss), norm, optimizer, seed)
         np.testing.assert_allclose(run.rows(place), expected, rtol=1e-9, atol=1e-12)
