@@ -1,8 +1,6 @@
 """Data sets that scikit-learn ships, which need no file and no network, and those it fetches."""
 
-import pickle
 import warnings
-import zlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from http.client import HTTPException
@@ -50,8 +48,6 @@ EMBEDDED = {
     "diabetes": Embedded(_raw_diabetes, "regression"),
 }
 FETCHED: dict[str, Callable[..., Any]] = {"california": fetch_california_housing, "covertype": fetch_covtype}
-# What joblib raises for a cached file that is cut off.
-BROKEN = (EOFError, zlib.error, ValueError, KeyError, pickle.UnpicklingError)
 
 
 @SOURCES.register("scikit_learn")
@@ -104,8 +100,8 @@ def _fetch(name: str) -> pd.DataFrame:
         raise UserError(
             f"'{name}' is not in scikit-learn's folder {home} and cannot be downloaded ({error}): {how_to_obtain(name)}"
         ) from error
-    except BROKEN as error:
+    except Exception as error:  # its files are pickles: what a damaged one raises is anything
         raise UserError(
-            f"scikit-learn's file of '{name}' in {home} is cut off or damaged ({error}): delete it, and "
+            f"scikit-learn's file of '{name}' in {home} is cut off or damaged ({type(error).__name__}: {error}): delete it, and "
             f"{how_to_obtain(name)}"
         ) from error
