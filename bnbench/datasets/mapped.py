@@ -2,6 +2,7 @@
 
 import mmap
 import os
+import weakref
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
@@ -42,9 +43,9 @@ class FileStamp:
     device: int
 
     @classmethod
-    def of(cls, opened: int) -> "FileStamp":
+    def of(cls, descriptor: int) -> "FileStamp":
         """Return the stamp of an open file."""
-        status = os.fstat(opened)
+        status = os.fstat(descriptor)
         return cls(status.st_size, status.st_mtime_ns, status.st_ctime_ns, status.st_ino, status.st_dev)
 
 
@@ -52,9 +53,9 @@ class MappedArray:
     """A matrix (rows, features) in a file, in C order from byte `offset` on; nothing of it is held in memory.
 
     `shape` is that of the array in the file, (rows, ...); all but the rows is one axis of features, of which `columns`
-    are a choice. Indexing returns a new array, in the byte order of this machine. The file stays open: one put in its
-    place does not reach those who read this one. Raises UserError where the file is shorter than the array, and from
-    then on wherever it has changed.
+    are a choice. Indexing returns a new array, in the byte order of this machine, or as `as_dtype`. The file stays
+    open: one put in its place does not reach those who read this one. Raises UserError where the file is shorter than
+    the array, and from then on wherever it has changed.
     """
 
     ndim = 2
@@ -67,20 +68,22 @@ class MappedArray:
         dtype: np.dtype[Any],
         shape: tuple[int, ...],
         columns: NDArray[np.intp] | slice | None = None,
+        as_dtype: np.dtype[Any] | None = None,
     ) -> None:
         self.path = Path(path)
         self.offset = offset
         self.stored_dtype = np.dtype(dtype)
         self.stored_shape = shape
         self.columns = columns
-        self.dtype = self.stored_dtype.newbyteorder("=")
+        self.dtype = as_dtype or self.stored_dtype.newbyteorder("=")
         width = int(np.prod(shape[1:], dtype=np.int64))
         self.shape = (shape[0], width if columns is None else len(np.arange(width)[columns]))
         try:
-            self._file = self.path.open("rb")
+            self._descriptor = os.open(self.path, os.O_RDONLY)
         except OSError as error:
             raise UserError(f"cannot read {self.path}: {error.strerror}") from error
-        self.stamp = FileStamp.of(self._file.fileno())
+        weakref.finalize(self, os.close, self._descriptor)
+        self.stamp = FileStamp.of(self._descriptor)
         row_bytes = width * self.stored_dtype.itemsize
         self.stored_bytes = shape[0] * row_bytes
         needed = offset + self.stored_bytes
@@ -89,7 +92,7 @@ class MappedArray:
                 f"{self.path} is cut off: an array of shape {shape} of {self.stored_dtype} takes {needed} bytes, the "
                 f"file has {self.stamp.size}; write or fetch it again"
             )
-        mapping = mmap.mmap(self._file.fileno(), needed, access=mmap.ACCESS_READ)
+        mapping = mmap.mmap(self._descriptor, needed, access=mmap.ACCESS_READ)
         # As bytes: rows are copied whole, wherever they begin, before they are looked at as numbers. As an array of
         # numbers that begin at an odd place (members of an NPZ do), NumPy would copy all of it first.
         stored = np.frombuffer(mapping, dtype=np.uint8, offset=offset, count=self.stored_bytes)
@@ -110,6 +113,13 @@ class MappedArray:
             values = values[:, self.columns]
         return np.ascontiguousarray(values, dtype=self.dtype)
 
+    def stored_column(self, column: int) -> NDArray[Any]:
+        """Return one column of those in the file, of all rows, in its own type."""
+        self.check_unchanged()
+        size = self.stored_dtype.itemsize
+        values = self._bytes[:, column * size : (column + 1) * size].copy().view(self.stored_dtype)[:, 0]
+        return values.astype(self.stored_dtype.newbyteorder("="), copy=False)
+
     def block_slices(self, rows: int) -> list[slice]:
         """Return slices that cut so many rows into blocks."""
         block = max(1, BLOCK_BYTES // max(1, self._bytes.shape[1]))
@@ -121,7 +131,7 @@ class MappedArray:
         Asked before every reading, for a microsecond: of a file that has become shorter the system would answer with
         the end of the process.
         """
-        status = os.fstat(self._file.fileno())
+        status = os.fstat(self._descriptor)
         if status.st_size != self.stamp.size or status.st_mtime_ns != self.stamp.modified_ns:
             raise UserError(
                 f"{self.path} was changed while it was in use ({self.stamp.size} bytes then, {status.st_size} now): "

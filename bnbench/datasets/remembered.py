@@ -59,7 +59,7 @@ def _digest(array: MappedArray, key: Mapping[str, Any]) -> str:
     described = {
         "version": VERSION,
         "file": [str(array.path.resolve()), stamp.device, stamp.inode, stamp.size, stamp.modified_ns, stamp.changed_ns],
-        "array": [array.offset, array.stored_dtype.str, array.stored_shape, columns],
+        "array": [array.offset, array.stored_dtype.str, array.dtype.str, array.stored_shape, columns],
         **key,
     }
     return hashlib.sha256(json.dumps(described, sort_keys=True).encode()).hexdigest()[:32]

@@ -29,9 +29,10 @@ def store(table: Table, config: DatasetConfig) -> Table:
     if config.storage == "mapped":
         if not isinstance(table.inputs, MappedArray):
             raise UserError(
-                f"dataset.storage=mapped: the rows of '{table.name}' cannot stay where they are; that takes numbers "
-                "without gaps, in C order, in a .npy, an .npz that is not compressed or an IDX file that is not "
-                f"gzipped. Convert a table of numbers by: {CONVERT}"
+                f"dataset.storage=mapped: the rows of '{table.name}' cannot stay where they are; that takes an "
+                "array of numbers without gaps, in C order, in a .npy, an .npz that is not compressed or an IDX file "
+                "that is not gzipped, none of its columns left out, read as categories or split by. Convert a table "
+                f"of numbers by: {CONVERT}"
             )
         if not affine:
             raise UserError(
@@ -40,9 +41,9 @@ def store(table: Table, config: DatasetConfig) -> Table:
             )
     if not isinstance(table.inputs, MappedArray):
         return table
-    needed, free = bytes_in_memory(table.inputs), free_host_bytes()
-    if config.storage == "mapped" or (config.storage == "auto" and affine and needed > SHARE_OF_MEMORY * free):
+    if stays_in_file(table.inputs, config):
         return table
+    needed, free = bytes_in_memory(table.inputs), free_host_bytes()
     if needed > free:
         raise UserError(
             f"'{table.name}' takes {needed / 2**30:.1f} GiB of memory to prepare and {free / 2**30:.1f} GiB are free; "
@@ -50,6 +51,13 @@ def store(table: Table, config: DatasetConfig) -> Table:
             "the rows in their file"
         )
     return replace(table, inputs=table.inputs[:])
+
+
+def stays_in_file(array: MappedArray, config: DatasetConfig) -> bool:
+    """Return whether these rows are cut from their file."""
+    if config.storage == "auto" and config.preprocessing in AFFINE_PREPROCESSINGS:
+        return bytes_in_memory(array) > SHARE_OF_MEMORY * free_host_bytes()
+    return config.storage == "mapped"
 
 
 def bytes_in_memory(inputs: MappedArray) -> int:

@@ -7,6 +7,7 @@ from bnbench.datasets.columns import table_from_frame
 from bnbench.datasets.files.arrays import read_idx_pair, read_npy, read_npz
 from bnbench.datasets.files.content import find_file
 from bnbench.datasets.files.delimited import read_delimited
+from bnbench.datasets.files.mapping import map_table
 from bnbench.datasets.files.parquet import read_parquet
 from bnbench.datasets.schema import DatasetConfig
 from bnbench.datasets.table import Table
@@ -26,7 +27,7 @@ def read_table(config: DatasetConfig) -> Table:
         )
     if path.suffix == ".gz" and ending not in GZIPPED:
         raise UserError(f"dataset.path={config.path}: {ending} is not read from .gz; unpack it first")
-    return READERS[ending](path, config)
+    return map_table(path, ending, config) or READERS[ending](path, config)
 
 
 def _ending(path: Path) -> str:
