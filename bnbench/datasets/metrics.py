@@ -24,7 +24,9 @@ def checked_metric(metric: str | None, direction: str | None, *, kind: Kind, nam
             f"dataset.metric={metric} is for {facts.kind}, and '{name}' is {kind}; expected {', '.join(fitting)}"
         )
     if direction not in (facts.direction, None):
-        raise UserError(f"dataset.direction={direction}: expected {facts.direction}, or null, for the metric {chosen}")
+        raise UserError(
+            f"dataset.direction={direction}: expected {facts.direction} for the metric {chosen}, or null, which follows it"
+        )
     return chosen, facts.direction
 
 

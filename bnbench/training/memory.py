@@ -5,6 +5,7 @@ from torch import nn
 
 from bnbench.config import Config
 from bnbench.datasets import Task
+from bnbench.datasets.collectors import scores_kept
 from bnbench.free_memory import free_host_bytes
 from bnbench.training.data_order import order_dtype
 from bnbench.training.evaluation import EVALUATION_ROWS
@@ -31,7 +32,13 @@ def bytes_per_replica(config: Config, task: Task, network: nn.Module) -> int:
     rows = max(config.budget.batch_size, EVALUATION_ROWS + 1)  # a single row left over joins the last part
     numbers = COPIES_PER_PARAMETER * parameters + rows * (2 * task.num_features + COPIES_PER_ACTIVATION * widths)
     order = order_dtype(len(task.train_inputs)).itemsize * len(task.train_inputs)  # a permutation of the rows
-    return bytes_per_number * numbers + order
+    return bytes_per_number * numbers + order + _score_bytes(task)
+
+
+def _score_bytes(task: Task) -> int:
+    """Return the memory of what a metric keeps of every row until it is known, twice: one replica's are copied."""
+    rows = max(len(task.validation_labels), len(task.test_labels))
+    return 2 * 4 * scores_kept(task.metric_name, rows=rows, outputs=task.num_outputs)
 
 
 def free_bytes(accelerator: str) -> int:

@@ -295,7 +295,9 @@ def test_metric_of_a_configuration_reaches_the_task_with_its_direction(
 def test_direction_and_labels_that_contradict_the_metric_are_refused(metric: str) -> None:
     facts = METRICS[metric]
     other = {"max": "min", "min": "max"}[facts.direction]
-    with pytest.raises(UserError, match=rf"dataset.direction={other}: expected {facts.direction}, or null"):
+    with pytest.raises(
+        UserError, match=rf"dataset.direction={other}: expected {facts.direction} for the metric {metric}, or null"
+    ):
         checked_metric(metric, other, kind=facts.kind, name="small")
     wrong = "regression" if facts.kind == "classification" else "classification"
     with pytest.raises(

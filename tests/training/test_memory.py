@@ -1,10 +1,15 @@
 """What counts as free memory."""
 
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from bnbench import free_memory
+from bnbench.norms import choose_norm
+from bnbench.training.fit import network_of
+from bnbench.training.memory import bytes_per_replica
 
 
 @pytest.mark.parametrize(
@@ -35,3 +40,12 @@ def test_container_without_a_limit_has_the_memory_of_the_machine(
         (tmp_path / name).write_text(text + "\n")
     monkeypatch.setattr(free_memory, "CONTAINER", tmp_path)
     assert free_memory.free_host_bytes() > 1000
+
+
+def test_scores_that_wait_for_the_last_row_count(configure: Callable[..., Any], task_of: Callable[..., Any]) -> None:
+    """An area under a curve needs every score; replicas that keep them are fewer at a time."""
+    config = configure()
+    plain, ranked = (task_of(outputs=5, metric=metric) for metric in ("accuracy", "auroc"))
+    network = network_of(config, plain, choose_norm(config.norm))
+    more = bytes_per_replica(config, ranked, network) - bytes_per_replica(config, plain, network)
+    assert more == 2 * 4 * 5 * len(plain.test_labels)
