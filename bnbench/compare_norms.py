@@ -1,6 +1,5 @@
 """`bnbench.compare`: which norm for this table, from Python."""
 
-import statistics
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, fields, replace
 from pathlib import Path
@@ -20,18 +19,16 @@ from bnbench.config import (
     TrainerConfig,
     check_config,
 )
-from bnbench.datasets import DatasetConfig, Task, from_arrays, target_ladder
+from bnbench.datasets import DatasetConfig, Task, from_arrays
 from bnbench.errors import UserError, nearest
 from bnbench.models import check_model
 from bnbench.norms import choose_norm
 from bnbench.records import load_records
 from bnbench.scoring import Board, score
-from bnbench.seeding import TARGET_SEEDS
+from bnbench.training.automatic_targets import REFERENCE, with_targets
 from bnbench.training.fit import check_training
 from bnbench.training.job import run_job
 
-REFERENCE = "none"
-TARGET_RUNS = 5
 MOST_LETTERS = 100
 
 Options = TypeVar("Options", ModelConfig, OptimizerConfig, BudgetConfig)
@@ -57,7 +54,8 @@ def compare(
     `norms` are names, or mappings with a name and options; the reference `none` is added if it is not among them. `X`
     is (rows, features), `y` (rows,). `model` and `optimizer` hold keys of their configuration groups, `model` also
     `class_path` for a network of your own. The target is set by the automatic rule from runs of the reference on
-    reserved seeds. Records are written to `runs_dir` and reused. Raises UserError for bad input.
+    reserved seeds; where the reference learns nothing there is none, and the notes of the board say so. Records are
+    written to `runs_dir` and reused. Raises UserError for bad input.
     """
     entries = _entries(norms)
     if not (name.strip() and name.isprintable() and len(name) <= MOST_LETTERS):
@@ -88,12 +86,13 @@ def compare(
         check_config(each)
         check_model(asdict(each.model))
         check_training(each, base, choose_norm(each.norm))
-    task = replace(base, targets=_targets(config, base))
+    task, why_no_target = with_targets(config, base, command="bnbench.compare")
     cells = [cell for each in configs for cell in run_job(each, task=task, command="bnbench.compare", wait=True)]
     failed = [f"{cell.name}: {cell.error}" for cell in cells if cell.error]
     if failed:
         raise UserError("; ".join(failed))
-    return score(load_records(*sorted({cell.folder for cell in cells})), reference=REFERENCE)
+    board = score(load_records(*sorted({cell.folder for cell in cells})), reference=REFERENCE)
+    return board if why_no_target is None else replace(board, notes=(why_no_target, *board.notes))
 
 
 def _entries(norms: Iterable[str | Mapping[str, Any]]) -> list[dict[str, Any]]:
@@ -141,25 +140,3 @@ def _options(defaults: Options, given: Mapping[str, Any], *, group: str) -> Opti
     if not isinstance(options, type(defaults)):
         raise TypeError(f"{group} became a {type(options).__name__}, expected a {type(defaults).__name__}")
     return options
-
-
-def _targets(config: Config, task: Task) -> dict[str, Any]:
-    """Return the ladder of the automatic rule: the median best of the reference on seeds kept for nothing else."""
-    seeds = [TARGET_SEEDS + run for run in range(TARGET_RUNS)]
-    reference = replace(config, norm={"name": REFERENCE}, seeds=seeds)
-    (cell,) = run_job(reference, task=task, command="bnbench.compare", wait=True)
-    if cell.error:
-        raise UserError(f"the runs that set the target failed: {cell.error}")
-    key = f"best_val_{task.metric_name}"
-    best = [
-        seed["final"][key]
-        for record in load_records(cell.folder).records
-        for seed in record.seeds
-        if seed["seed"] in seeds and seed["final"][key] is not None
-    ]
-    if not best:
-        raise UserError("no target can be set: every run of the reference diverged; lower optimizer lr")
-    provenance = f"auto: trivial + 50/80/95 % of the gap to the median best of {len(best)} runs of '{REFERENCE}'"
-    return target_ladder(
-        trivial=task.trivial, best=statistics.median(best), direction=task.direction, provenance=provenance
-    )

@@ -20,19 +20,22 @@ LARGEST_SEED = 2**63 - 1  # of the 64 bits of a column of the history
 
 @dataclass
 class BudgetConfig:
-    """How long and on what batches: steps, rows per step over all ranks, steps between evaluations."""
+    """How long and on what batches: steps, rows per step over all ranks, steps between evaluations.
 
-    max_steps: int = MISSING
-    batch_size: int = MISSING
-    eval_every_steps: int = MISSING
+    Null goes by the number of rows.
+    """
+
+    max_steps: int | None = MISSING
+    batch_size: int | None = MISSING
+    eval_every_steps: int | None = MISSING
 
 
 @dataclass
 class ModelConfig:
-    """The MLP's shape, or the class path of the user's own network with its options."""
+    """The MLP's shape (`hidden` null goes by the number of rows), or the class path of the user's own network."""
 
     name: str = MISSING
-    hidden: list[int] = field(default_factory=lambda: [100, 100, 100])
+    hidden: list[int] | None = field(default_factory=lambda: [100, 100, 100])
     activation: str = "relu"
     norm_placement: str = "before_activation"
     residual: bool = False
@@ -157,10 +160,11 @@ def check_config(config: Config) -> None:
     parse_seeds(config.seeds)
     learning_rates(config)
     budget = config.budget
-    for key in ("max_steps", "batch_size", "eval_every_steps"):
-        if getattr(budget, key) < 1:
-            raise UserError(f"budget.{key}={getattr(budget, key)}: expected at least 1")
-    if budget.eval_every_steps > budget.max_steps:
+    for key, number in asdict(budget).items():
+        if number is not None and number < 1:
+            raise UserError(f"budget.{key}={number}: expected at least 1")
+    every, most = budget.eval_every_steps, budget.max_steps
+    if every is not None and most is not None and every > most:
         raise UserError(
             f"budget.eval_every_steps={budget.eval_every_steps} is beyond budget.max_steps={budget.max_steps}: "
             "nothing would be evaluated on the way"
@@ -223,6 +227,23 @@ def parse_seeds(value: Any) -> tuple[int, ...]:
     if max(value) > LARGEST_SEED:
         raise UserError(f"seeds={list(value)}: {max(value)} is above {LARGEST_SEED}; {expected}")
     return tuple(sorted(value))
+
+
+@dataclass(frozen=True)
+class Budget:
+    """A budget in numbers."""
+
+    max_steps: int
+    batch_size: int
+    eval_every_steps: int
+
+
+def budget_of(config: Config) -> Budget:
+    """Return the budget, once what was left to the number of rows is filled in."""
+    budget = config.budget
+    if budget.max_steps is None or budget.batch_size is None or budget.eval_every_steps is None:
+        raise TypeError(f"{budget} is not filled in yet")
+    return Budget(budget.max_steps, budget.batch_size, budget.eval_every_steps)
 
 
 def learning_rates(config: Config) -> tuple[float, ...]:

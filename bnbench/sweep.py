@@ -16,9 +16,9 @@ from typing import Any
 from hydra.experimental.callback import Callback
 from omegaconf import DictConfig
 
-from bnbench.records import Record, Runs, load_records
-from bnbench.reports import print_job, print_sweep
-from bnbench.scoring import score
+from bnbench.records import Record, Runs, digest, load_records
+from bnbench.reports import print_job, print_lines, print_sweep
+from bnbench.scoring import Answer, Board, answers, score
 from bnbench.training.job import CellReport
 
 SWEEP = "BNBENCH_SWEEP"
@@ -72,7 +72,9 @@ def note_job(
         "cells": [asdict(cell) for cell in cells],
         "refusal": refusal,
     }
-    print_job(note)
+    if refusal is None or refusal not in REFUSALS:
+        print_job(note)
+    REFUSALS.add(refusal)
     folder = Path(runs_dir) / "sweeps" / os.environ.get(SWEEP, "unnamed")
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -87,14 +89,40 @@ def note_job(
 
 
 UNWRITTEN: list[dict[str, Any]] = []
+# what was said already: every job of a sweep refuses the same file for the same reason
+REFUSALS: set[str | None] = set()
+
+
+def show_once(runs_dir: str, lines: Sequence[str]) -> None:
+    """Print lines once per sweep, whichever of its jobs, in whatever process, comes to them first."""
+    if not lines:
+        return
+    folder = Path(runs_dir) / "sweeps" / os.environ.get(SWEEP, "unnamed")
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / f"shown-{digest(list(lines))}").touch(exist_ok=False)
+    except FileExistsError:
+        return
+    except OSError:
+        return  # a folder that cannot be written is refused where its records are, in one message
+    print_lines(lines)
 
 
 def conclude_sweep() -> int:
     """Print the leaderboard of the sweep's cells and its failures; return the exit code."""
     notes = _notes()
     folders = {Path(cell["folder"]) for note in notes for cell in note["cells"] if Path(cell["folder"]).is_dir()}
-    print_sweep(notes, score(load_records(*sorted(folders | _references(folders)))) if folders else None)
+    print_sweep(notes, *_scored(folders))
     return int(any(note["refusal"] or any(cell["error"] for cell in note["cells"]) for note in notes))
+
+
+def _scored(folders: set[Path]) -> tuple[Board | None, list[Answer]]:
+    """Return the answers of the tuned track where it was asked for, else the board."""
+    if not folders:
+        return None, []
+    runs = load_records(*sorted(folders | _references(folders)))
+    found = answers(runs.records)
+    return (None if found else score(runs)), found
 
 
 def _references(folders: set[Path]) -> set[Path]:

@@ -12,12 +12,28 @@ import hydra
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, OmegaConf
 
-from bnbench.config import Config, read_config
+from bnbench.config import Config, budget_of, read_config
 from bnbench.config_errors import explain
 from bnbench.configuration_packages import CONF as CONF
-from bnbench.datasets import Task
+from bnbench.datasets import Task, load
+from bnbench.models import check_model
+from bnbench.norms import choose_norm
 from bnbench.search_path import add_plugins
-from bnbench.sweep import TRACEBACKS, begin_sweep, command_of, conclude_sweep, end_sweep, note_job, summarise_record
+from bnbench.sweep import (
+    TRACEBACKS,
+    begin_sweep,
+    command_of,
+    conclude_sweep,
+    end_sweep,
+    note_job,
+    show_once,
+    summarise_record,
+)
+from bnbench.training.announce import data_lines, target_lines
+from bnbench.training.automatic_targets import with_targets
+from bnbench.training.by_rows import fill_in_by_rows
+from bnbench.training.cells import plan_cells
+from bnbench.training.fit import check_training, network_of
 from bnbench.training.job import JobObserver, Part, run_job
 from bnbench.training.mirror import Mirror, check_logger
 from bnbench.training.progress import Progress
@@ -39,8 +55,10 @@ def attempt(
     try:
         config = read_config(composed)
         check_logger(config.logger)
+        config, task = prepare_job(config, command=command)
         cells = run_job(
             config,
+            task=task,
             experiments=[experiment] if experiment else [],
             command=command,
             observe=partial(observers, config, experiment),
@@ -56,21 +74,44 @@ def attempt(
         LEFT.append(partial(attempt, composed, note, command, experiment, wait=True))
 
 
+def prepare_job(asked: Config, *, command: str) -> tuple[Config, Task]:
+    """Return the configuration with what goes by the rows filled in, and its task with targets; say what they are.
+
+    Nothing is said, and no target measured, before all that can be refused is, or where nothing is left to train.
+    """
+    norm = choose_norm(asked.norm)
+    check_model(vars(asked.model))
+    task = load(asked.dataset)
+    config = fill_in_by_rows(asked, task)
+    check_training(config, task, norm)
+    network_of(config, task, norm)
+    if any(cell.missing_seeds() for cell in plan_cells(config, task, norm)):
+        show_once(config.runs_dir, data_lines(asked, config, task))
+        task, why_no_target = with_targets(config, task, command=command, observe=partial(show_progress, "target runs"))
+        show_once(config.runs_dir, target_lines(task, why_no_target))
+    return config, task
+
+
 # jobs of this process with cells that another process held: it may have been asked for fewer seeds than we
 LEFT: list[Callable[[], None]] = []
 
 
 def observers(config: Config, experiment: str, parts: Sequence[Part], task: Task) -> list[JobObserver]:
     """Return what follows a batch of replicas: the progress line, and one mirror per cell."""
-    name = ", ".join(dict.fromkeys(part.cell.entry for part in parts))
-    progress = Progress(f"{task.name} · {name}", metric=task.metric_name, max_steps=config.budget.max_steps)
+    progress = show_progress(", ".join(dict.fromkeys(part.cell.entry for part in parts)), parts, task)
     if config.logger.name == "none":
-        return [progress]
+        return progress
     mirrors = [
         Mirror(part.cell, task, part.members, part.seeds, experiment=experiment, summarise=summarise_record)
         for part in parts
     ]
-    return [progress, *mirrors]
+    return [*progress, *mirrors]
+
+
+def show_progress(name: str, parts: Sequence[Part], task: Task) -> list[JobObserver]:
+    """Return the progress line of a batch of replicas."""
+    max_steps = budget_of(parts[0].cell.config).max_steps
+    return [Progress(f"{task.name} · {name}", metric=task.metric_name, max_steps=max_steps)]
 
 
 def said_of(error: Exception) -> str:

@@ -118,7 +118,7 @@ def check_model(model: Mapping[str, Any]) -> None:
         raise UserError(f"model.dropout={model['dropout']}: expected a probability in [0, 1)")
     if model["alpha_dropout"] and model["name"] != "custom":
         _check_alpha_dropout(model)
-    if any(width < 1 for width in model["hidden"]):
+    if any(width < 1 for width in model["hidden"] or ()):
         raise UserError(f"model.hidden={list(model['hidden'])}: expected widths of at least 1")
 
 

@@ -25,6 +25,9 @@ from bnbench.records.record import Skipped as Skipped
 from bnbench.records.schema import SCHEMA_VERSION as SCHEMA_VERSION
 from bnbench.records.schema import load_schema as load_schema
 from bnbench.records.schema import validate as validate
+from bnbench.records.targets import read_targets as read_targets
+from bnbench.records.targets import targets_lock as targets_lock
+from bnbench.records.targets import write_targets as write_targets
 from bnbench.records.write import begin_record as begin_record
 from bnbench.records.write import remove_unfinished as remove_unfinished
 from bnbench.records.write import write_record as write_record

@@ -6,10 +6,23 @@ from typing import Any
 from rich.console import Console
 from rich.text import Text
 
+from bnbench.reports.answer import print_answer
+from bnbench.reports.cells import plain
 from bnbench.reports.terminal import print_board
+from bnbench.scoring.answer import Answer
 from bnbench.scoring.board import Board
 
 Note = Mapping[str, Any]
+RATE = " · lr="
+
+
+def print_lines(lines: Sequence[str]) -> None:
+    """Print lines that are to be read before training starts; the first is their title."""
+    console = Console(highlight=False, emoji=False, soft_wrap=True)
+    title, *others = map(plain, lines)
+    console.print(Text(title, style="bold"))
+    for line in others:
+        console.print(Text(f"  {line}"))
 
 
 def print_job(note: Note) -> None:
@@ -17,8 +30,13 @@ def print_job(note: Note) -> None:
     console = Console(highlight=False, emoji=False, soft_wrap=True)
     if note["refusal"]:
         console.print(Text(f"refused: {note['refusal']}", style="red"))
+    by_outcome: dict[tuple[str, str], list[str]] = {}
     for cell in note["cells"]:
-        console.print(Text(f"{cell['name']}: {_outcome(cell)}", style="red" if cell["error"] else ""))
+        name, _, rate = cell["name"].partition(RATE)
+        by_outcome.setdefault((name, _outcome(cell)), []).append(rate)
+    for (name, outcome), rates in by_outcome.items():
+        told = f"{name}{RATE}{', '.join(rates)}" if rates != [""] else name
+        console.print(Text(f"{told}: {outcome}", style="red" if "failed: " in outcome else ""))
 
 
 def _outcome(cell: Mapping[str, Any]) -> str:
@@ -42,8 +60,11 @@ def _seeds(seeds: Sequence[int]) -> str:
     return f"{len(seeds)} seed{'' if len(seeds) == 1 else 's'}"
 
 
-def print_sweep(notes: Sequence[Note], board: Board | None) -> None:
-    """Print the board of a sweep's cells, then every failure with the command that runs only that job again."""
+def print_sweep(notes: Sequence[Note], board: Board | None, answers: Sequence[Answer] = ()) -> None:
+    """Print the answers or the board of a sweep, then every failure with the command that runs only that job again."""
+    for answer in answers:
+        Console().print()
+        print_answer(answer)
     if board is not None and board.entries:
         Console().print()
         print_board(board)
@@ -56,6 +77,8 @@ def print_sweep(notes: Sequence[Note], board: Board | None) -> None:
         return  # the only thing on the screen already
     if len(notes) < 2:
         return  # of a single job the reader has just seen what failed, and typed the command
+    if len({note["refusal"] for note in notes}) == 1 and notes[0]["refusal"]:
+        return  # all for one reason, which was said
     if failures:
         console.print(Text(f"\n{len(failures)} failed:", style="red"))
     for note, reason in failures:

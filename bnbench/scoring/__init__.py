@@ -1,5 +1,8 @@
 """Scoring: pure functions on arrays, and the board they make. Imports neither torch nor lightning nor hydra."""
 
+from bnbench.scoring.answer import Answer as Answer
+from bnbench.scoring.answer import Contender as Contender
+from bnbench.scoring.answer import answers as answers
 from bnbench.scoring.board import Board as Board
 from bnbench.scoring.board import Row as Row
 from bnbench.scoring.board import Workload as Workload
@@ -8,6 +11,9 @@ from bnbench.scoring.comparison import SeedTimes as SeedTimes
 from bnbench.scoring.comparison import compare_with_reference as compare_with_reference
 from bnbench.scoring.comparison import rank as rank
 from bnbench.scoring.final import final_metric as final_metric
+from bnbench.scoring.final_difference import FinalDifference as FinalDifference
+from bnbench.scoring.final_difference import SeedFinals as SeedFinals
+from bnbench.scoring.final_difference import compare_finals as compare_finals
 from bnbench.scoring.holm import holm as holm
 from bnbench.scoring.intervals import mean_interval as mean_interval
 from bnbench.scoring.intervals import wilson_interval as wilson_interval
@@ -22,3 +28,6 @@ from bnbench.scoring.survival import median_steps as median_steps
 from bnbench.scoring.survival import restricted_mean as restricted_mean
 from bnbench.scoring.times import Times as Times
 from bnbench.scoring.times import time_to_target as time_to_target
+from bnbench.scoring.tuning import Choice as Choice
+from bnbench.scoring.tuning import Trial as Trial
+from bnbench.scoring.tuning import choose_rate as choose_rate

@@ -17,6 +17,9 @@ from bnbench.scoring.times import Bools, Floats
 LARGEST = float(np.finfo(float).max)
 RESERVED_SEEDS = 1_000_000
 """Seeds from here on tune or set targets; they are never scored."""
+SCORING = range(RESERVED_SEEDS)
+TUNING = range(RESERVED_SEEDS, 2 * RESERVED_SEEDS)
+"""Seeds that choose among learning rates."""
 
 
 @dataclass(frozen=True)
@@ -33,6 +36,7 @@ class EntryCurves:
     diverged: Bools
     diverged_at_step: Floats
     finals: Floats
+    tests: Floats
     trivial: float | None
 
 
@@ -49,8 +53,13 @@ class WorkloadCurves:
     entries: tuple[EntryCurves, ...]
 
 
-def collect(records: Sequence[Record], *, reference: str) -> tuple[list[WorkloadCurves], list[Skipped]]:
-    """Return the comparable curves per workload, and every record or seed that does not count, with the reason."""
+def collect(
+    records: Sequence[Record], *, reference: str, seeds: range = SCORING
+) -> tuple[list[WorkloadCurves], list[Skipped]]:
+    """Return the comparable curves per workload, and every record or seed that does not count, with the reason.
+
+    Only seeds within `seeds` count; where those are the scored ones, that reserved ones do not is one of the reasons.
+    """
     skipped: list[Skipped] = []
     workloads: dict[str, list[tuple[Record, Rules]]] = {}
     for record in records:
@@ -64,7 +73,7 @@ def collect(records: Sequence[Record], *, reference: str) -> tuple[list[Workload
     for workload_id in sorted(workloads, key=lambda key: (workloads[key][0][0].dataset, key)):
         kept, refused_records = under_one_rule(workloads[workload_id], reference=reference)
         skipped += refused_records
-        read = [_curves_or_skip(record, rules, skipped) for record, rules in kept]
+        read = [_curves_or_skip(record, rules, skipped, wanted=seeds) for record, rules in kept]
         curves = [curve for curve in read if curve is not None]
         if curves:
             first, rules = kept[0]
@@ -86,8 +95,10 @@ def _newest_ladder(records: Sequence[Record]) -> tuple[dict[str, Any], int]:
     return (ladders[-1], sum(ladder != ladders[-1] for ladder in ladders)) if ladders else ({}, 0)
 
 
-def _curves_or_skip(record: Record, rules: Rules, skipped: list[Skipped]) -> EntryCurves | None:
-    rows = _rows(record, _without_reserved(record, skipped), rules, skipped)
+def _curves_or_skip(record: Record, rules: Rules, skipped: list[Skipped], *, wanted: range) -> EntryCurves | None:
+    if wanted == SCORING:
+        _note_reserved(record, skipped)
+    rows = _rows(record, [seed for seed in record.seeds if seed["seed"] in wanted], rules, skipped)
     if not rows:
         return None
     seeds = [seed for seed in record.seeds if seed["seed"] in rows]
@@ -106,16 +117,16 @@ def _curves_or_skip(record: Record, rules: Rules, skipped: list[Skipped]) -> Ent
             seed.get("diverged_at_step") if seed["status"] == "diverged" else None for seed in seeds
         ),
         finals=_numbers((seed.get("final") or {}).get(f"val_{rules.metric}") for seed in seeds),
+        tests=_numbers((seed.get("final") or {}).get(f"test_{rules.metric}") for seed in seeds),
         trivial=record.metric.get("trivial"),
     )
 
 
-def _without_reserved(record: Record, skipped: list[Skipped]) -> list[dict[str, Any]]:
+def _note_reserved(record: Record, skipped: list[Skipped]) -> None:
     reserved = [seed["seed"] for seed in record.seeds if seed["seed"] >= RESERVED_SEEDS]
     if reserved:
         listed = f"{len(reserved)} reserved seed(s) from {min(reserved):,} on"
         skipped.append(Skipped(record.path, f"{listed}: they tune or set targets and are never scored"))
-    return [seed for seed in record.seeds if seed["seed"] < RESERVED_SEEDS]
 
 
 def _rows(record: Record, seeds: list[dict[str, Any]], rules: Rules, skipped: list[Skipped]) -> dict[int, Floats]:
@@ -191,6 +202,7 @@ def _joined(parts: list[EntryCurves], skipped: list[Skipped]) -> EntryCurves:
         diverged=np.concatenate([part.diverged for part in parts])[index],
         diverged_at_step=np.concatenate([part.diverged_at_step for part in parts])[index],
         finals=np.concatenate([part.finals for part in parts])[index],
+        tests=np.concatenate([part.tests for part in parts])[index],
     )
 
 

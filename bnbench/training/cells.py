@@ -12,6 +12,10 @@ from bnbench.introduction_defaults import INTRODUCTION_DEFAULTS
 from bnbench.models import model_version
 from bnbench.norms import NORMS, ChosenNorm
 from bnbench.records import ENGINE_VERSION, cell_folder, finished_seeds, run_ids, without_introduction_defaults
+from bnbench.seeding import TUNING_SEEDS
+
+# they choose among learning rates, which takes fewer than telling norms apart
+TUNING_RUNS = 3
 
 # What names a data set's rows and how they are measured. How they are read, split and prepared shows in the checksum of
 # the prepared tensors, so that two ways to the same tensors are one cell; where they lie and what is said of them
@@ -50,8 +54,10 @@ class Cell:
 
     @property
     def seeds(self) -> tuple[int, ...]:
-        """Return the seeds the configuration asks for."""
-        return parse_seeds(self.config.seeds)
+        """Return the seeds the configuration asks for; on the tuned track also those that choose the learning rate."""
+        asked = parse_seeds(self.config.seeds)
+        tuning = range(TUNING_SEEDS, TUNING_SEEDS + TUNING_RUNS) if self.config.track == "tuned" else ()
+        return (*asked, *(seed for seed in tuning if seed not in asked))
 
     def missing_seeds(self) -> tuple[int, ...]:
         """Return the seeds that no finished record holds yet."""

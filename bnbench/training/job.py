@@ -23,6 +23,7 @@ from bnbench.records import (
     remove_unfinished,
     write_record,
 )
+from bnbench.training.by_rows import fill_in_by_rows
 from bnbench.training.cells import Cell, index_of, plan_cells
 from bnbench.training.evaluator import Observer
 from bnbench.training.fit import Member, check_training, fit, may_stack, network_of
@@ -89,6 +90,7 @@ def run_job(
     norm = choose_norm(config.norm)
     check_model(vars(config.model))
     task = load(config.dataset) if task is None else task
+    config = fill_in_by_rows(config, task)
     check_training(config, task, norm)
     cells = plan_cells(config, task, norm)
     # builds a network: what cannot be built is refused before anything is written

@@ -8,7 +8,7 @@ from typing import Any, Protocol
 import numpy as np
 from lightning.pytorch.loggers import CSVLogger, Logger, TensorBoardLogger
 
-from bnbench.config import LoggerConfig, as_dict
+from bnbench.config import LoggerConfig, as_dict, budget_of
 from bnbench.datasets import Task
 from bnbench.errors import UserError, nearest
 from bnbench.records import Record, digest
@@ -122,7 +122,7 @@ class Mirror:
         chosen = np.isin(observation.members, self._members)
         if self._logger is None or not chosen.any():
             return
-        samples = observation.step * self._cell.config.budget.batch_size
+        samples = observation.step * budget_of(self._cell.config).batch_size
         metrics: dict[str, float] = {
             "step": observation.step,
             "epoch": samples / len(self._task.train_inputs),
@@ -138,7 +138,7 @@ class Mirror:
     def _summary(self, records: Sequence[Record]) -> None:
         if self._logger is None or not records:
             return
-        self._logger.summarise(self._summarise(records[0]), step=self._cell.config.budget.max_steps)
+        self._logger.summarise(self._summarise(records[0]), step=budget_of(self._cell.config).max_steps)
 
     def _finish(self, *, failed: bool) -> None:
         if self._logger is not None:

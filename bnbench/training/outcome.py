@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from bnbench.config import Config, as_dict
+from bnbench.config import Config, as_dict, budget_of
 from bnbench.datasets import Task
 from bnbench.records import SCHEMA_VERSION, History
 from bnbench.training.cells import Cell
@@ -37,7 +37,7 @@ def history_of(cell: Cell, task: Task, trajectory: Trajectory, members: Integers
         columns["rate"] += observation.learning_rate[chosen].tolist()
     order = np.lexsort((columns["step"], columns["seed"]))
     step = np.array(columns["step"], dtype=np.int64)[order]
-    samples = step * cell.config.budget.batch_size
+    samples = step * budget_of(cell.config).batch_size
     return History(
         seed=np.array(columns["seed"], dtype=np.int64)[order],
         step=step,

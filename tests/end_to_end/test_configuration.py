@@ -4,6 +4,7 @@ import inspect
 import shlex
 from collections.abc import Callable
 from dataclasses import asdict, fields
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -11,12 +12,21 @@ import numpy as np
 import pytest
 from omegaconf import OmegaConf
 
-from bnbench.config import Config, LoggerConfig, ModelConfig, OptimizerConfig, ScheduleConfig, TrainerConfig
+from bnbench.config import (
+    Config,
+    LoggerConfig,
+    ModelConfig,
+    OptimizerConfig,
+    ScheduleConfig,
+    TrainerConfig,
+    learning_rates,
+)
 from bnbench.datasets import Task, from_arrays
-from bnbench.datasets.sources.fashion_mnist import DEBIAN_FOLDER
 from bnbench.introduction_defaults import INTRODUCTION_DEFAULTS
 from bnbench.norms import NORMS
+from bnbench.seeding import TUNING_SEEDS
 from bnbench.train import CONF
+from bnbench.training.cells import TUNING_RUNS
 from bnbench.training.job import run_job
 
 FEW_STEPS = ("budget.max_steps=4", "budget.eval_every_steps=2", "seeds=2", "logger=none")
@@ -112,8 +122,9 @@ def test_group_yaml_states_the_schema_s_names_and_defaults(
 @pytest.mark.parametrize("name", names("dataset"))
 def test_dataset_yaml_composes(name: str, configure: Callable[..., Config]) -> None:
     config = configure(f"dataset={name}").dataset
-    assert config.name == name
-    assert config.targets is not None
+    # a table of the user's own is named by its file
+    assert config.name == ("auto" if name in ("file", "open_ml") else name)
+    assert config.targets is None or config.targets.provenance
 
 
 def test_main_configuration_states_every_key() -> None:
@@ -133,30 +144,45 @@ def test_experiment_begins_with_the_command_that_runs_it(experiment: str) -> Non
     assert command_of(experiment)[:4] == ["python", "-m", "bnbench.train", f"+experiment={experiment}"]
 
 
-def sweep_of(experiment: str) -> list[tuple[str, str]]:
-    """Every norm an experiment sweeps over."""
+def sweep_of(experiment: str) -> list[tuple[str, ...]]:
+    """The jobs of an experiment: what its sweep sets in each."""
     swept = written("experiment", experiment).get("hydra", {}).get("sweeper", {}).get("params", {})
-    assert set(swept) <= {"norm"}, "this test runs sweeps over norms only: teach it the others"
-    return [(experiment, norm) for norm in str(swept.get("norm", "batch")).split(",")]
+    choices = [[f"{key}={value}" for value in str(values).split(",")] for key, values in swept.items()]
+    return list(product(*choices))
 
 
 def test_experiment_of_all_norms_sweeps_over_every_one_at_its_defaults() -> None:
-    assert [norm for _, norm in sweep_of("all_norms")] == list(NORMS.names())
+    assert sweep_of("all_norms") == [(f"norm={name}",) for name in NORMS.names()]
 
 
-@pytest.mark.parametrize(("experiment", "norm"), [case for name in names("experiment") for case in sweep_of(name)])
+@pytest.mark.parametrize(
+    ("experiment", "job"), [(name, job) for name in names("experiment") for job in sweep_of(name)], ids=str
+)
 def test_every_job_of_every_experiment_trains(
-    experiment: str, norm: str, tmp_path: Path, compose: Callable[..., Config]
+    experiment: str, job: tuple[str, ...], tmp_path: Path, compose: Callable[..., Config]
 ) -> None:
     arguments = [argument for argument in command_of(experiment)[3:] if argument != "-m"]
-    config = compose(*arguments, f"norm={norm}", *FEW_STEPS, f"runs_dir={tmp_path}")
-    (cell,) = run_job(config, experiments=[experiment], task=stand_in(config.dataset.name))
-    assert (cell.trained, cell.error) == ([0, 1], None)
+    config = compose(*arguments, *job, *FEW_STEPS, f"runs_dir={tmp_path}")
+    cells = run_job(config, experiments=[experiment], task=stand_in(config.dataset.name))
+    tuning = list(range(TUNING_SEEDS, TUNING_SEEDS + TUNING_RUNS)) if config.track == "tuned" else []
+    assert [(cell.trained, cell.error) for cell in cells] == [([0, 1, *tuning], None)] * len(learning_rates(config))
+
+
+# rows, features and classes (1: an amount) of what is not on every machine
+SHAPES = {
+    "fashion_mnist": (600, 784, 10),
+    "homes": (600, 6, 1),
+    "letter": (600, 16, 26),
+    "adult": (600, 20, 2),
+    "california": (600, 8, 1),
+    "shuttle": (600, 9, 7),
+}
 
 
 def stand_in(dataset: str) -> Task | None:
-    """Noise in the shape of the images where nobody installed them."""
-    if dataset != "fashion_mnist" or DEBIAN_FOLDER.is_dir():
+    """Noise in the shape of data that nobody may have installed or that are the user's own."""
+    if dataset not in SHAPES:
         return None
-    images = np.random.default_rng(0).random((600, 784))
-    return from_arrays(images, np.arange(600) % 10, name=dataset)
+    rows, features, classes = SHAPES[dataset]
+    noise = np.random.default_rng(0).random((rows, features + 1))
+    return from_arrays(noise[:, 1:], np.arange(rows) % classes if classes > 1 else noise[:, 0], name=dataset)
