@@ -11,7 +11,7 @@ from typing import Literal
 import lightning
 import torch
 
-from bnbench.config import Config, budget_of
+from bnbench.config import Config
 from bnbench.datasets import Task
 from bnbench.errors import UserError, nearest
 from bnbench.models import build_network
@@ -21,6 +21,7 @@ from bnbench.training.cells import refuse_unused
 from bnbench.training.data_order import DataOrder
 from bnbench.training.evaluator import Evaluator, Observer
 from bnbench.training.history import Trajectory
+from bnbench.training.memory import inputs_fit_on_device
 from bnbench.training.module import ReplicaTraining
 from bnbench.training.optimizers import check_optimizer
 from bnbench.training.replicas import Replicas
@@ -51,8 +52,7 @@ class Member:
 def check_training(config: Config, task: Task, norm: ChosenNorm) -> None:
     """Raise UserError for a configuration that cannot train this task with this norm."""
     check_optimizer(config.optimizer.name)
-    budget = budget_of(config)
-    schedule_factor(asdict(config.schedule), max_steps=budget.max_steps)
+    schedule_factor(asdict(config.schedule), max_steps=config.budget.max_steps)
     refuse_unused(config)
     if config.trainer.precision not in PRECISIONS:
         raise UserError(
@@ -60,7 +60,7 @@ def check_training(config: Config, task: Task, norm: ChosenNorm) -> None:
         )
     if config.trainer.devices != 1:
         raise UserError(f"trainer.devices={config.trainer.devices}: one device trains a batch of replicas, expected 1")
-    batch_size = budget.batch_size
+    batch_size = config.budget.batch_size
     if batch_size > len(task.train_inputs):
         raise UserError(
             f"budget.batch_size={batch_size} is more than the {len(task.train_inputs)} training rows of '{task.name}'"
@@ -74,7 +74,7 @@ def check_training(config: Config, task: Task, norm: ChosenNorm) -> None:
 
 def may_stack(config: Config, task: Task, norm: ChosenNorm) -> bool:
     """Return whether this network may train as a stack, from a few steps both ways on the first training rows."""
-    inputs = task.train_inputs[: budget_of(config).batch_size].to(PRECISIONS[config.trainer.precision].dtype)
+    inputs = task.train_inputs[: config.budget.batch_size].to(PRECISIONS[config.trainer.precision].dtype)
     torch.set_num_threads(1)
     return stacks_correctly(lambda seed: network_of(config, task, norm, seed), inputs=inputs, name=norm.entry)
 
@@ -90,11 +90,12 @@ def fit(
 ) -> Trajectory:
     """Train the members together and return their trajectory; equal learning rates must stand side by side.
 
-    Raises KeyboardInterrupt on Ctrl-C, whatever Lightning makes of it.
+    Raises KeyboardInterrupt on Ctrl-C, whatever Lightning makes of it; UserError where a file that rows were cut from
+    has changed meanwhile.
     """
     seeds = [member.seed for member in members]
     rates = [member.learning_rate for member in members]
-    budget = budget_of(config)
+    budget = config.budget
     replicas = Replicas([network_of(config, task, norm, seed) for seed in seeds], stacked=stacked, seeds=seeds)
     module = ReplicaTraining(
         replicas,
@@ -102,6 +103,7 @@ def fit(
         optimizer=asdict(config.optimizer),
         learning_rates=rates,
         schedule=schedule_factor(asdict(config.schedule), max_steps=budget.max_steps),
+        inputs_on_host=not inputs_fit_on_device(config, task),
     )
     trajectory = Trajectory(len(members), maximise=task.direction == "max")
     threads = config.trainer.threads
@@ -118,6 +120,7 @@ def fit(
     keep_freed_memory()
     order = DataOrder(seeds, num_rows=len(task.train_inputs), batch_size=budget.batch_size)
     _run(_trainer(config, evaluator), module, order)
+    module.data.check_unchanged()
     return trajectory
 
 
@@ -137,7 +140,7 @@ def _trainer(config: Config, evaluator: Evaluator) -> lightning.Trainer:
             accelerator=accelerator,
             devices=config.trainer.devices,
             precision=PRECISIONS[config.trainer.precision].lightning,
-            max_steps=budget_of(config).max_steps,
+            max_steps=config.budget.max_steps,
             max_epochs=-1,
             callbacks=[evaluator],
             logger=False,

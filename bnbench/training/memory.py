@@ -3,7 +3,7 @@
 import torch
 from torch import nn
 
-from bnbench.config import Config, budget_of
+from bnbench.config import Config
 from bnbench.datasets import Task
 from bnbench.datasets.collectors import scores_kept
 from bnbench.free_memory import free_host_bytes
@@ -16,6 +16,8 @@ COPIES_PER_PARAMETER = 6
 COPIES_PER_ACTIVATION = 12
 # what is left to everything else on the machine
 SHARE_OF_MEMORY = 0.5
+# of a GPU's memory, what the inputs may take: twice as much is for replicas
+SHARE_OF_INPUTS = 0.25
 
 
 def replicas_that_fit(config: Config, task: Task, network: nn.Module) -> int:
@@ -29,7 +31,7 @@ def bytes_per_replica(config: Config, task: Task, network: nn.Module) -> int:
     bytes_per_number = 8 if config.trainer.precision == "64" else 4
     parameters = sum(parameter.numel() for parameter in network.parameters())
     widths = sum(parameter.shape[0] for parameter in network.parameters() if parameter.dim() == 2)
-    rows = max(budget_of(config).batch_size, EVALUATION_ROWS + 1)  # a single row left over joins the last part
+    rows = max(config.budget.batch_size, EVALUATION_ROWS + 1)  # a single row left over joins the last part
     numbers = COPIES_PER_PARAMETER * parameters + rows * (2 * task.num_features + COPIES_PER_ACTIVATION * widths)
     order = order_dtype(len(task.train_inputs)).itemsize * len(task.train_inputs)  # a permutation of the rows
     return bytes_per_number * numbers + order + _score_bytes(task)
@@ -41,8 +43,22 @@ def _score_bytes(task: Task) -> int:
     return 2 * 4 * scores_kept(task.metric_name, rows=rows, outputs=task.num_outputs)
 
 
+def inputs_fit_on_device(config: Config, task: Task) -> bool:
+    """Return whether the inputs go where the network goes; on a GPU they stay in host memory beyond a quarter of what
+    is free there, and batches are copied."""
+    if not _is_gpu(config.trainer.accelerator):
+        return True
+    bytes_per_number = 8 if config.trainer.precision == "64" else 4
+    numbers = sum(inputs.shape.numel() for inputs in (task.train_inputs, task.validation_inputs, task.test_inputs))
+    return bytes_per_number * numbers <= SHARE_OF_INPUTS * free_bytes(config.trainer.accelerator)
+
+
 def free_bytes(accelerator: str) -> int:
     """Return the free memory of the device that will train: of the GPU, or of this machine or container."""
-    if accelerator in ("gpu", "cuda", "auto") and torch.cuda.is_available():
+    if _is_gpu(accelerator):
         return int(torch.cuda.mem_get_info()[0])
     return free_host_bytes()
+
+
+def _is_gpu(accelerator: str) -> bool:
+    return accelerator in ("gpu", "cuda", "auto") and torch.cuda.is_available()

@@ -39,6 +39,13 @@ class TaskTensors(nn.Module):
         """Return whether row numbers are wanted on the CPU."""
         return isinstance(self.train_inputs, HostRows)
 
+    def check_unchanged(self) -> None:
+        """Raise UserError where a file that rows are cut from is not what it was."""
+        for part in PARTS:
+            inputs = getattr(self, f"{part}_inputs")
+            if isinstance(inputs, HostRows):
+                inputs.check_unchanged()
+
     def cut(
         self, rows: Int64[Tensor, "replicas batch"]
     ) -> tuple[Float[Tensor, "replicas batch features"], Shaped[Tensor, "replicas batch"]]:
@@ -72,6 +79,11 @@ class HostRows(nn.Module):
 
     def __getitem__(self, index: slice) -> Float[Tensor, "rows features"]:
         return self._rows[0][index].to(self.place)
+
+    def check_unchanged(self) -> None:
+        """Raise UserError where the rows are in a file and that has changed."""
+        if isinstance(self._rows[0], MappedRows):
+            self._rows[0].check_unchanged()
 
     def take(self, row_numbers: Int64[Tensor, " k"]) -> Float[Tensor, "k features"]:
         """Return the rows of these numbers, which are on the CPU."""
