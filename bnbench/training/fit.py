@@ -11,7 +11,7 @@ from typing import Literal
 import lightning
 import torch
 
-from bnbench.config import Config
+from bnbench.config import Config, budget_of
 from bnbench.datasets import Task
 from bnbench.errors import UserError, nearest
 from bnbench.models import build_network
@@ -52,7 +52,8 @@ class Member:
 def check_training(config: Config, task: Task, norm: ChosenNorm) -> None:
     """Raise UserError for a configuration that cannot train this task with this norm."""
     check_optimizer(config.optimizer.name)
-    schedule_factor(asdict(config.schedule), max_steps=config.budget.max_steps)
+    budget = budget_of(config)
+    schedule_factor(asdict(config.schedule), max_steps=budget.max_steps)
     refuse_unused(config)
     if config.trainer.precision not in PRECISIONS:
         raise UserError(
@@ -60,7 +61,7 @@ def check_training(config: Config, task: Task, norm: ChosenNorm) -> None:
         )
     if config.trainer.devices != 1:
         raise UserError(f"trainer.devices={config.trainer.devices}: one device trains a batch of replicas, expected 1")
-    batch_size = config.budget.batch_size
+    batch_size = budget.batch_size
     if batch_size > len(task.train_inputs):
         raise UserError(
             f"budget.batch_size={batch_size} is more than the {len(task.train_inputs)} training rows of '{task.name}'"
@@ -74,7 +75,7 @@ def check_training(config: Config, task: Task, norm: ChosenNorm) -> None:
 
 def may_stack(config: Config, task: Task, norm: ChosenNorm) -> bool:
     """Return whether this network may train as a stack, from a few steps both ways on the first training rows."""
-    inputs = task.train_inputs[: config.budget.batch_size].to(PRECISIONS[config.trainer.precision].dtype)
+    inputs = task.train_inputs[: budget_of(config).batch_size].to(PRECISIONS[config.trainer.precision].dtype)
     torch.set_num_threads(1)
     return stacks_correctly(lambda seed: network_of(config, task, norm, seed), inputs=inputs, name=norm.entry)
 
@@ -95,7 +96,7 @@ def fit(
     """
     seeds = [member.seed for member in members]
     rates = [member.learning_rate for member in members]
-    budget = config.budget
+    budget = budget_of(config)
     replicas = Replicas([network_of(config, task, norm, seed) for seed in seeds], stacked=stacked, seeds=seeds)
     module = ReplicaTraining(
         replicas,
@@ -140,7 +141,7 @@ def _trainer(config: Config, evaluator: Evaluator) -> lightning.Trainer:
             accelerator=accelerator,
             devices=config.trainer.devices,
             precision=PRECISIONS[config.trainer.precision].lightning,
-            max_steps=config.budget.max_steps,
+            max_steps=budget_of(config).max_steps,
             max_epochs=-1,
             callbacks=[evaluator],
             logger=False,

@@ -3,7 +3,7 @@
 import torch
 from torch import nn
 
-from bnbench.config import Config
+from bnbench.config import Config, budget_of
 from bnbench.datasets import Task
 from bnbench.datasets.collectors import scores_kept
 from bnbench.free_memory import free_host_bytes
@@ -31,7 +31,7 @@ def bytes_per_replica(config: Config, task: Task, network: nn.Module) -> int:
     bytes_per_number = 8 if config.trainer.precision == "64" else 4
     parameters = sum(parameter.numel() for parameter in network.parameters())
     widths = sum(parameter.shape[0] for parameter in network.parameters() if parameter.dim() == 2)
-    rows = max(config.budget.batch_size, EVALUATION_ROWS + 1)  # a single row left over joins the last part
+    rows = max(budget_of(config).batch_size, EVALUATION_ROWS + 1)  # a single row left over joins the last part
     numbers = COPIES_PER_PARAMETER * parameters + rows * (2 * task.num_features + COPIES_PER_ACTIVATION * widths)
     order = order_dtype(len(task.train_inputs)).itemsize * len(task.train_inputs)  # a permutation of the rows
     return bytes_per_number * numbers + order + _score_bytes(task)
