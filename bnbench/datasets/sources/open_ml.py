@@ -21,6 +21,7 @@ from bnbench.errors import UserError
 
 # the fast one first; it stumbles over some quotes, which the other, ten times slower, reads
 PARSERS = ("pandas", "liac-arff")
+ANY_VERSION = "active"  # the one that OpenML keeps up
 NETWORK_ERRORS = (OSError, HTTPException)
 
 
@@ -69,13 +70,13 @@ def fetch_frame(config: DatasetConfig) -> tuple[pd.DataFrame, str | None]:
 def _wanted(config: DatasetConfig) -> tuple[str, dict[str, Any]]:
     if unknown := sorted(set(config.options) - {"version"}):
         raise UserError(f"dataset.options.{unknown[0]} is no option of OpenML's data sets; expected version, or none")
+    version = config.options.get("version", ANY_VERSION)
     if config.openml_id is not None:
-        if config.options:
+        if version != ANY_VERSION:
             raise UserError("dataset.options.version has no effect beside dataset.openml_id, which has one version")
         return f"OpenML's data set {config.openml_id} ({config.name})", {"data_id": config.openml_id}
     if config.name == "auto":
         raise UserError("dataset.openml_id=null: give the number of a data set of OpenML's, or its dataset.name")
-    version = config.options.get("version", "active")
     return f"OpenML's data set '{config.name}'", {"name": config.name, "version": version}
 
 
