@@ -25,7 +25,8 @@ def checked_metric(metric: str | None, direction: str | None, *, kind: Kind, nam
         )
     if direction not in (facts.direction, None):
         raise UserError(
-            f"dataset.direction={direction}: expected {facts.direction} for the metric {chosen}, or null, which follows it"
+            f"dataset.direction={direction}: expected {facts.direction} for the metric {chosen}, or null, which "
+            "follows it"
         )
     return chosen, facts.direction
 

@@ -36,7 +36,7 @@ def blocks(board: Board) -> list[Block]:
 def subtitle(workload: Workload) -> str:
     """Return what the rows were measured against, as "hard target: accuracy 95 % (pool) within 600 steps, …"."""
     if workload.target is None:
-        goal = f"no {workload.target_level} target"
+        goal = f"{workload.metric}, no {workload.target_level} target"
     elif workload.provenance == "given by hand":
         goal = f"target given by hand: {workload.metric} {metric_text(workload.target, workload)}"
     else:

@@ -76,4 +76,4 @@ def test_what_does_not_go_together_is_refused_in_one_message(
     assert run.code == 1
     assert said in re.sub(r"\s+", " ", run.said)
     assert "Traceback" not in run.said
-    assert not list(command.runs.rglob("*.json"))
+    assert not list(command.runs.rglob("run.json"))

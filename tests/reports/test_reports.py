@@ -220,7 +220,7 @@ def test_a_target_given_by_hand_and_a_missing_one_are_called_so() -> None:
     by_hand = replace(WORKLOAD, target_level="given", provenance="given by hand")
     rows = (replace(BATCH, target_level="given"),)
     assert "target given by hand: accuracy 95 %" in to_text(Board("none", (by_hand,), rows))
-    assert "no hard target" in to_text(Board("none", (replace(WORKLOAD, target=None),), (UNKNOWN,)))
+    assert "accuracy, no hard target" in to_text(Board("none", (replace(WORKLOAD, target=None),), (UNKNOWN,)))
 
 
 def test_a_metric_that_is_no_accuracy_is_shown_as_it_is() -> None:
