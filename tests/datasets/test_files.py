@@ -84,6 +84,8 @@ def test_columns_without_a_header_are_numbered(tmp_path: Path, as_parquet: Task)
     [
         ("name,2019,2020\na,1,2\nb,3,4\n", "2020", ["name", "2019", "2020"]),  # the years are names, as the target says
         ("1,2\n3,4\n", None, ["0", "1"]),
+        ("0,1\n1,1\n", None, ["0", "1"]),
+        ("0,1,2\n0.5,1.5,0.1\n", None, ["0", "1", "2"]),  # as pandas names columns that have no names
         ("a,b\nx,y\nz,w\n", None, ["a", "b"]),  # text over text
         ("a, b \n1, 2\n", None, ["a", "b"]),
         ("a,b\n?,NA\n1,2\n", None, ["a", "b"]),
@@ -94,6 +96,7 @@ def test_header_is_found_out(tmp_path: Path, text: str, target: str | None, colu
     (tmp_path / "table.csv").write_text(text)
     frame, _ = read_delimited(tmp_path / "table.csv", target_column=target)
     assert list(frame) == columns
+    assert len(frame) == len(text.splitlines()) - (text.splitlines()[0] not in ("1,2", "0,1"))
 
 
 cells = st.text(st.characters(codec="utf-8", exclude_characters="\0", exclude_categories=["Cs"]), max_size=8)

@@ -20,6 +20,8 @@ SAMPLE_BYTES = 1 << 18
 SAMPLE_RECORDS = 500
 # a line may be long: a row of a thousand columns must not straddle two blocks
 BLOCK_BYTES = 1 << 24
+# two cells 0 and 1 may well be the first row of a table of zeros and ones
+FEWEST_COUNTED = 3
 # beside what pandas and Arrow take for missing, UCI's question mark
 MISSING = [*arrow_csv.ConvertOptions().null_values, "?", " ?", " NA", " "]
 NUMBER = re.compile(r"\s*[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?\s*")
@@ -41,10 +43,10 @@ class Dialect:
 def read_delimited(path: Path, *, target_column: object = None) -> tuple[pd.DataFrame, list[str]]:
     """Return the columns of a CSV, and notes on how it was read.
 
-    Columns without a header are named by their numbers from 0. The header is where a column of numbers begins with
-    text, or no first cell is a number; or one of the first cells is `target_column`. A first column without a name
-    that counts the rows is left out, and so is a byte that is no UTF-8 read as Latin-1; notes say so. Raises UserError
-    that names the row where a row has more or fewer cells than the others.
+    The first row is a header where it has text above a column of numbers, or no number at all; or where it has the
+    name `target_column`, or is 0, 1, 2, …; columns without a header are named by their numbers from 0. A first column
+    without a name that counts the rows is left out, and what is not UTF-8 is read as Latin-1; notes say so. Raises
+    UserError that names the row where a row has more or fewer cells than the others.
     """
     content, notes = _text(read_content(path), path)
     dialect = _dialect(content, path, target_column=target_column)
@@ -118,11 +120,19 @@ def _has_header(rows: Sequence[Sequence[str]], *, target_column: object) -> bool
     first, rest = rows[0], rows[1:]
     if isinstance(target_column, str) and target_column in [cell.strip() for cell in first]:
         return True
+    if _counts_columns(first):
+        return True
     for cell, *others in zip(first, *rest, strict=True):
         filled = [other for other in others if other.strip() not in MISSING]
         if cell.strip() and filled and all(map(_is_number, filled)) and not _is_number(cell):
             return cell.strip() not in MISSING
     return not any(map(_is_number, first))
+
+
+def _counts_columns(first: Sequence[str]) -> bool:
+    """Tell whether cells are 0, 1, 2, …, as pandas names columns that have no names."""
+    names = [cell.strip() for cell in first if cell.strip()]
+    return len(names) >= FEWEST_COUNTED and names == [str(number) for number in range(len(names))]
 
 
 def _is_number(cell: str) -> bool:
