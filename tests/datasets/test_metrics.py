@@ -3,6 +3,7 @@
 import math
 from collections.abc import Callable, Sequence
 from itertools import pairwise
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -10,6 +11,7 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from omegaconf import OmegaConf
 from torch import Tensor
 from torchmetrics.functional.classification import binary_auroc, multiclass_auroc
 
@@ -26,6 +28,7 @@ MakeTable = Callable[..., Table]
 MakeConfig = Callable[..., DatasetConfig]
 Oracle = Callable[..., float]
 
+CATALOGUE = sorted((Path(__file__).parents[2] / "conf" / "dataset").glob("*.yaml"))
 OF_CLASSES = [metric for metric, facts in METRICS.items() if facts.kind == "classification"]
 OF_AMOUNTS = [metric for metric, facts in METRICS.items() if facts.kind == "regression"]
 # only which output is the largest matters to these
@@ -326,3 +329,10 @@ def test_ladder_of_another_metric_is_refused(classes: MakeTable, configure: Make
     ):
         prepare(classes(), config=configure(metric="macro_f1", targets=ladder))
     assert prepare(classes(), config=configure(metric="macro_f1", targets=None)).targets is None
+
+
+@pytest.mark.parametrize("path", CATALOGUE, ids=lambda path: path.stem)
+def test_measured_ladder_names_its_metric(path: Path) -> None:
+    """Else dataset.metric=… on the command line would be held against targets of another metric."""
+    config = OmegaConf.load(path)
+    assert config.targets is None or config.targets.metric == config.metric
