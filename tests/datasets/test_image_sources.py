@@ -12,8 +12,9 @@ from numpy.typing import NDArray
 from bnbench.datasets import DatasetConfig
 from bnbench.datasets.data_folder import write_kept
 from bnbench.datasets.sources import cifar10 as cifar10_module
+from bnbench.datasets.sources import mnist as mnist_module
 from bnbench.datasets.sources.cifar10 import cifar10
-from bnbench.datasets.sources.mnist import KNOWN, mnist
+from bnbench.datasets.sources.mnist import KNOWN, Digits, mnist
 from bnbench.errors import UserError
 
 
@@ -166,3 +167,33 @@ def test_cifar10_that_is_cut_off_or_pickles_is_refused(small_cifar10: Path) -> N
         cifar10(configure("cifar10", path=str(small_cifar10)))
     with pytest.raises(UserError, match="is not a folder"):
         cifar10(configure("cifar10", path=str(small_cifar10 / "nowhere")))
+
+
+def as_openml_has_them(rows: NDArray[np.uint8]) -> pd.DataFrame:
+    """Return a frame whose last column, the class, is a category of text, as fetch_openml makes it."""
+    frame = pd.DataFrame(rows[:, :-1].astype(np.int64)).rename(columns=str)
+    return frame.assign(**{"class": pd.Categorical(rows[:, -1].astype(str))})
+
+
+def test_mnist_is_read_as_openml_has_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    small = Digits(train=(3,) * 10, test=(1,) * 10)
+    labels = np.concatenate([digits_of(small.train), digits_of(small.test)])
+    frame = as_openml_has_them(np.column_stack([np.tile(labels[:, None], (1, 784)), labels]))
+    monkeypatch.setitem(KNOWN, "mnist", small)
+    monkeypatch.setattr(mnist_module, "fetch_frame", lambda config: (frame, "class"))
+    table = mnist(configure("mnist", openml_id=554))
+    assert (table.inputs.shape, table.num_official_test) == ((40, 784), 10)
+    assert table.labels.tolist() == np.asarray(table.inputs)[:, 0].tolist() == labels.tolist()
+
+
+def test_cifar10_is_read_as_openml_has_it(small_cifar10: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    by_files = cifar10(configure("cifar10", path=str(small_cifar10)))
+    rows = np.column_stack([np.asarray(by_files.inputs), by_files.labels.astype(np.uint8)])
+    frame = as_openml_has_them(rows)
+    monkeypatch.setattr(cifar10_module, "fetch_frame", lambda config: (frame, "class"))
+    with pytest.raises(UserError, match=r"shape \(120, 3073\), CIFAR-10's has \(60000, 3073\)"):
+        cifar10(configure("cifar10", openml_id=40927))
+    monkeypatch.setattr(cifar10_module, "NUM_ROWS", 120)
+    table = cifar10(configure("cifar10", openml_id=40927))
+    assert np.array_equal(np.asarray(table.inputs), np.asarray(by_files.inputs))
+    assert table.labels.tolist() == by_files.labels.tolist()

@@ -12,7 +12,7 @@ from bnbench.errors import UserError
 
 # the "binary version": a byte for the label and 3,072 for the pixels; the "python version" is pickles, which run code
 FILES = (*(f"data_batch_{number}.bin" for number in range(1, 6)), "test_batch.bin")
-ROWS_PER_FILE, NUM_PIXELS, NUM_TEST = 10_000, 3 * 32 * 32, 10_000
+ROWS_PER_FILE, NUM_PIXELS, NUM_ROWS, NUM_TEST = 10_000, 3 * 32 * 32, 60_000, 10_000
 PER_CLASS = {"training": 5_000, "test": 1_000}
 CLASS_NAMES = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
 
@@ -66,7 +66,8 @@ def _read_folder(folder: Path) -> NDArray[np.uint8]:
 
 def _read_openml(config: DatasetConfig) -> NDArray[np.uint8]:
     frame, _ = fetch_frame(config)
-    if frame.shape != (60_000, NUM_PIXELS + 1):
-        raise UserError(f"OpenML's data set {config.openml_id} has shape {frame.shape}, CIFAR-10 another")
+    expected = (NUM_ROWS, NUM_PIXELS + 1)
+    if frame.shape != expected:
+        raise UserError(f"OpenML's data set {config.openml_id} has shape {frame.shape}, CIFAR-10's has {expected}")
     pixels = frame.iloc[:, :-1].to_numpy(dtype=np.uint8)
     return np.column_stack([frame.iloc[:, -1].to_numpy(dtype=np.uint8), pixels])
