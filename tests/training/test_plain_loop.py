@@ -15,7 +15,7 @@ from torch.nn import functional
 from bnbench.datasets import Task
 from bnbench.datasets.task import LOSSES
 from bnbench.norms import NORMS
-from bnbench.seeding import generator, global_stream
+from bnbench.seeding import generator, global_stream, key_random_streams
 
 STEPS, EVERY, BATCH, LR, DECAY = 25, 10, 16, 0.03, 0.1
 HIDDEN = (36, 12)
@@ -37,7 +37,11 @@ class PlainNetwork(nn.Module):
             else:
                 # its threshold is the only nonlinearity
                 activation = nn.Identity() if norm == "filter_response" else nn.Tanh()
-                self.hidden.append(nn.Sequential(linear, chosen.factory(outputs), activation))
+                layer = chosen.factory(outputs)
+                # a norm's own draws are those of its place in our network
+                place = nn.ModuleDict({"hidden": nn.ModuleDict({str(number): nn.ModuleDict({"norm": layer})})})
+                key_random_streams(place, seed)
+                self.hidden.append(nn.Sequential(linear, layer, activation))
         self.output = self._linear(widths[-1], task.num_outputs, seed, "output")
         self.double()
 
