@@ -109,6 +109,7 @@ class Config:
     seeds: Any = 8
     runs_dir: str = "runs"
     track: str = "recipe"
+    save_weights: str | None = None
 
 
 # in no group, so that it never shows up among the options a user can choose
@@ -173,6 +174,13 @@ def check_config(config: Config) -> None:
         raise UserError(f"unknown model '{config.model.name}'; {nearest(str(config.model.name), MODELS)}")
     if config.track not in ("recipe", "tuned"):
         raise UserError(f"track={config.track!r}: expected 'recipe' or 'tuned'")
+    if config.save_weights is not None and config.track != "tuned":
+        raise UserError(
+            f"save_weights={config.save_weights}: only a sweep of the tuned track has one winner; set track=tuned "
+            "and optimizer.lr to a list, or use +experiment=my_table"
+        )
+    if config.save_weights is not None and not config.save_weights.endswith(".safetensors"):
+        raise UserError(f"save_weights={config.save_weights}: expected a file name that ends with .safetensors")
     _check_numbers(config)
 
 

@@ -16,10 +16,12 @@ from typing import Any
 from hydra.experimental.callback import Callback
 from omegaconf import DictConfig
 
+from bnbench.errors import UserError
 from bnbench.records import Record, Runs, digest, load_records
-from bnbench.reports import print_job, print_lines, print_sweep
+from bnbench.reports import print_job, print_lines, print_sweep, print_take_away
 from bnbench.scoring import Answer, Board, answers, score
 from bnbench.training.job import CellReport
+from bnbench.winner import take_away
 
 SWEEP = "BNBENCH_SWEEP"
 SCRATCH = "BNBENCH_SCRATCH"
@@ -31,14 +33,18 @@ class SweepEnd(Callback):
     """Notes where the runs of the sweep lie: only Hydra knows, once it has composed the configuration."""
 
     runs_dir: Path | None = None
+    weights_path: str | None = None
 
     def on_multirun_end(self, config: DictConfig, **kwargs: Any) -> None:
         """Take the folder of a multirun."""
-        SweepEnd.runs_dir = Path(config.runs_dir)
+        self._take(config)
 
     def on_run_end(self, config: DictConfig, **kwargs: Any) -> None:
         """Take the folder of a single run."""
-        SweepEnd.runs_dir = Path(config.runs_dir)
+        self._take(config)
+
+    def _take(self, config: DictConfig) -> None:
+        SweepEnd.runs_dir, SweepEnd.weights_path = Path(config.runs_dir), config.save_weights
 
 
 def begin_sweep() -> None:
@@ -112,17 +118,32 @@ def conclude_sweep() -> int:
     """Print the leaderboard of the sweep's cells and its failures; return the exit code."""
     notes = _notes()
     folders = {Path(cell["folder"]) for note in notes for cell in note["cells"] if Path(cell["folder"]).is_dir()}
-    print_sweep(notes, *_scored(folders))
+    records, board, found = _scored(folders)
+    print_sweep(notes, board, found)
+    if len(found) > 1 and SweepEnd.weights_path is not None:
+        raise UserError(f"save_weights={SweepEnd.weights_path}: this sweep has {len(found)} winners; expected one")
+    for answer in found:
+        print_take_away(*take_away(answer, records, weights_path=SweepEnd.weights_path))
+    if found:
+        print_lines([board_command(records)])
     return int(any(note["refusal"] or any(cell["error"] for cell in note["cells"]) for note in notes))
 
 
-def _scored(folders: set[Path]) -> tuple[Board | None, list[Answer]]:
-    """Return the answers of the tuned track where it was asked for, else the board."""
+def _scored(folders: set[Path]) -> tuple[list[Record], Board | None, list[Answer]]:
+    """Return the records of these cells, and their answers where the tuned track was asked for, else their board."""
     if not folders:
-        return None, []
+        return [], None, []
     runs = load_records(*sorted(folders | _references(folders)))
     found = answers(runs.records)
-    return (None if found else score(runs)), found
+    return runs.records, None if found else score(runs), found
+
+
+def board_command(records: Sequence[Record]) -> str:
+    """Return the line that names the command for the whole board."""
+    experiments = sorted({name for record in records for name in record.experiments})
+    only = ["--experiment", experiments[0]] if len(experiments) == 1 else []
+    command = ["python", "-m", "bnbench.leaderboard", str(SweepEnd.runs_dir), *only]
+    return f"The whole board, every learning rate: {shlex.join(command)}"
 
 
 def _references(folders: set[Path]) -> set[Path]:

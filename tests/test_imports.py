@@ -31,7 +31,7 @@ LAYERS = (
     ("norms", "datasets", "models", "records"),
     ("training", "scoring"),
     ("reports", "conformance"),
-    ("sweep", "search_path"),
+    ("sweep", "search_path", "winner"),
     ("train", "leaderboard", "check", "fetch", "claims", "runs", "compare_norms"),
     ("", "__main__"),
 )

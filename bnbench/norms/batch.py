@@ -73,7 +73,7 @@ class Batch(nn.Module):
         """Return the normalized inputs, in their dtype."""
         if self.training or not self.running_statistics:
             require_two_rows("batch norm", self.statistics.rows(inputs), training=self.training)
-        if self.training and self._is_torchs and self.statistics.shard is None and self._kernel_takes_float32(inputs):
+        if self.training and self.is_torchs and self.statistics.shard is None and self._kernel_takes_float32(inputs):
             return self._normalized_alone(inputs)
         if self.training and self.running_statistics and self.momentum is None:
             self.steps.add_(1)
@@ -85,7 +85,7 @@ class Batch(nn.Module):
         return affine_of(centred, scale, self.weight, self.bias).to(inputs.dtype)
 
     @property
-    def _is_torchs(self) -> bool:
+    def is_torchs(self) -> bool:
         """Return whether torch's kernel computes this variant."""
         remembers_as_torch = self.unbiased and self.momentum is not None
         return self.subtract_mean and self.divide_by_deviation and (remembers_as_torch or not self.running_statistics)

@@ -6,5 +6,6 @@ from bnbench.reports.markdown import to_markdown as to_markdown
 from bnbench.reports.sweep import print_job as print_job
 from bnbench.reports.sweep import print_lines as print_lines
 from bnbench.reports.sweep import print_sweep as print_sweep
+from bnbench.reports.sweep import print_take_away as print_take_away
 from bnbench.reports.terminal import print_board as print_board
 from bnbench.reports.terminal import to_text as to_text

@@ -148,6 +148,8 @@ def notes(answer: Answer) -> list[str]:
         said.append(f"Learning rates were chosen per norm among {rates} on {tuning} seeds that are not scored.")
     if answer.target is not None:
         said.append(f"Target {metric} {amount(answer.target, metric)}: {plain(answer.provenance)}.")
+    if answer.other_ladders:
+        said.append(f"{answer.other_ladders} records were made under other targets; the newest holds for all.")
     said.append(
         f"Final {metric} is that of the validation part; no different: the 95 % interval of the paired difference lies "
         f"within {MARGIN_SHARE:.0%} of the way from the trivial predictor to '{answer.reference}'. Steps and final "

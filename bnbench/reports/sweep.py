@@ -25,6 +25,17 @@ def print_lines(lines: Sequence[str]) -> None:
         console.print(Text(f"  {line}"))
 
 
+def print_take_away(code: str | None, lines: Sequence[str]) -> None:
+    """Print the code of a winner as it is, and what can be done next."""
+    console = Console(highlight=False, emoji=False, soft_wrap=True)
+    console.print()
+    if code is not None:
+        console.print(Text("The winner in PyTorch, to paste:\n", style="bold"))
+        console.print(Text(code))
+    for line in lines:
+        console.print(Text(line))
+
+
 def print_job(note: Note) -> None:
     """Print one line per cell of a job: what was trained, reused, left to another process, or went wrong."""
     console = Console(highlight=False, emoji=False, soft_wrap=True)

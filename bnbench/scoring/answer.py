@@ -7,7 +7,7 @@ from typing import Any, Literal
 import numpy as np
 
 from bnbench.records import Record, canonical_json
-from bnbench.scoring.collect import TUNING, EntryCurves, WorkloadCurves, collect
+from bnbench.scoring.collect import TUNING, EntryCurves, WorkloadCurves, collect, newest_ladder
 from bnbench.scoring.comparison import Comparison, SeedTimes, compare_with_reference
 from bnbench.scoring.final import final_metric
 from bnbench.scoring.final_difference import FinalDifference, SeedFinals, compare_finals
@@ -83,6 +83,7 @@ class Answer:
     trivial: float | None
     target: float | None
     provenance: str
+    other_ladders: int
     max_steps: int
     eval_every_steps: int
     reference: str
@@ -110,7 +111,7 @@ def answers(records: Sequence[Record], *, reference: str = "none") -> list[Answe
         scored, _ = collect(own, reference=reference)
         tuning, _ = collect(own, reference=reference, seeds=TUNING)
         if scored:
-            found.append(_answer(scored, tuning, reference=reference))
+            found.append(_answer(scored, tuning, newest_ladder(own), reference=reference))
     return sorted(found, key=lambda answer: answer.dataset)
 
 
@@ -120,9 +121,15 @@ def _without_rate(record: Record) -> str:
     return canonical_json({**workload, "optimizer": optimizer})
 
 
-def _answer(scored: Sequence[WorkloadCurves], tuning: Sequence[WorkloadCurves], *, reference: str) -> Answer:
+def _answer(
+    scored: Sequence[WorkloadCurves],
+    tuning: Sequence[WorkloadCurves],
+    ladder: tuple[dict[str, Any], int],
+    *,
+    reference: str,
+) -> Answer:
     first = scored[0]
-    targets = next((each.targets for each in scored if each.targets), {})
+    targets, other_ladders = ladder
     target = None if targets.get(LEVEL) is None else float(targets[LEVEL])
     trials = _by_entry(tuning)
     contenders = [
@@ -141,6 +148,7 @@ def _answer(scored: Sequence[WorkloadCurves], tuning: Sequence[WorkloadCurves], 
         trivial=trivial,
         target=target,
         provenance=str(targets.get("provenance") or "none"),
+        other_ladders=other_ladders,
         max_steps=first.rules.max_steps,
         eval_every_steps=first.rules.eval_every_steps,
         reference=reference,

@@ -78,12 +78,12 @@ def collect(
         if curves:
             first, rules = kept[0]
             entries = tuple(_distinct(_merged(curves, skipped)))
-            ladder = _newest_ladder([record for record, _ in kept])
+            ladder = newest_ladder([record for record, _ in kept])
             collected.append(WorkloadCurves(workload_id, first.dataset, first.config, rules, *ladder, entries))
     return collected, skipped
 
 
-def _newest_ladder(records: Sequence[Record]) -> tuple[dict[str, Any], int]:
+def newest_ladder(records: Sequence[Record]) -> tuple[dict[str, Any], int]:
     """Return the target ladder of the record that was started last, and how many others its workload's records hold.
 
     A ladder says how curves are read, not how they came about, so the newest serves for all of them. Records of

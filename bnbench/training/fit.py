@@ -4,7 +4,7 @@ import logging
 import signal
 import threading
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from typing import Literal
 
@@ -88,8 +88,11 @@ def fit(
     *,
     stacked: bool,
     observers: Sequence[Observer] = (),
+    keep: Callable[[Replicas], None] = lambda replicas: None,
 ) -> Trajectory:
     """Train the members together and return their trajectory; equal learning rates must stand side by side.
+
+    `keep` is given the replicas at the end, with the weights of the best validation step of each.
 
     Raises KeyboardInterrupt on Ctrl-C, whatever Lightning makes of it; UserError where a file that rows were cut from
     has changed meanwhile.
@@ -122,6 +125,7 @@ def fit(
     order = DataOrder(seeds, num_rows=len(task.train_inputs), batch_size=budget.batch_size)
     _run(_trainer(config, evaluator), module, order)
     module.data.check_unchanged()
+    keep(replicas)
     return trajectory
 
 

@@ -1,0 +1,186 @@
+"""The winner of a sweep to take away: its code, checked against what was trained, and its weights."""
+
+from collections.abc import Mapping
+from pathlib import Path, PurePath
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import torch
+from omegaconf import OmegaConf
+from safetensors.torch import save as to_safetensors
+from sklearn.compose import ColumnTransformer
+from sklearn.impute import MissingIndicator, SimpleImputer
+from sklearn.model_selection import train_test_split
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import OneHotEncoder, StandardScaler
+
+from bnbench.config import Config
+from bnbench.datasets import Task, load
+from bnbench.datasets.table import SOURCES, Table
+from bnbench.errors import UserError
+from bnbench.norms import choose_norm
+from bnbench.records import Record
+from bnbench.records.atomic import write_atomically
+from bnbench.reports.winner_code import NetworkCode, TableCode, data_code, reading_choices, winner_code
+from bnbench.scoring import Answer, Contender
+from bnbench.training.fit import Member, fit, may_stack, network_of
+from bnbench.training.plain_network import plain_layers, plain_state
+from bnbench.training.replicas import Replicas
+
+# what the pasted code imports: the code of the data runs here once, to see that it gives the numbers trained on
+NAMES = {
+    "np": np,
+    "pd": pd,
+    "torch": torch,
+    "ColumnTransformer": ColumnTransformer,
+    "MissingIndicator": MissingIndicator,
+    "SimpleImputer": SimpleImputer,
+    "train_test_split": train_test_split,
+    "make_pipeline": make_pipeline,
+    "OneHotEncoder": OneHotEncoder,
+    "StandardScaler": StandardScaler,
+}
+TOLERANCE = 1e-4
+
+
+def config_of(record: Record) -> Config:
+    """Return the configuration of a record, typed as it was when it trained."""
+    merged = OmegaConf.merge(OmegaConf.structured(Config), record.config)
+    config = OmegaConf.to_object(merged)
+    if not isinstance(config, Config):
+        raise TypeError(f"the configuration of {record.path} is a {type(config).__name__}, expected a Config")
+    return config
+
+
+def take_away(answer: Answer, records: list[Record], *, weights_path: str | None) -> tuple[str | None, list[str]]:
+    """Return the winner's code, where it has one, and lines on how to have its weights or where they now are."""
+    winner = answer.winner
+    if winner is None:
+        return None, []
+    own = records_of(winner, records)
+    code = code_of(answer, winner, own[0])
+    if weights_path is None:
+        return code, ["The winner's weights: the same command with save_weights=winner.safetensors"]
+    said = [save_weights(answer, winner, own, Path(weights_path))]
+    if code is not None:
+        said.append(f"In the code: model.load_state_dict(safetensors.torch.load_file({weights_path!r}))")
+    return code, said
+
+
+def code_of(answer: Answer, winner: Contender, record: Record) -> str | None:
+    """Return the script of the winner, whose data come out as those trained on; None where it has no such script."""
+    config = config_of(record)
+    if config.dataset.source != "file" or config.dataset.path is None:
+        return None
+    task = _task_of(record, config)
+    layers = plain_layers(network_of(config, task, choose_norm(config.norm)), vars(config.model))
+    if layers is None:
+        return None
+    table = SOURCES.get(config.dataset.source)(config.dataset)
+    network = NetworkCode(tuple(layer.code for layer in layers), config.norm)
+    name = "no norm" if winner.entry == "none" else f"{winner.entry} norm"
+    title = f"{PurePath(config.dataset.path).name}: {name} at lr {winner.choice.rate:g}, found by bnbench"
+    for reading in reading_choices(config.dataset.path, _ending(config.dataset.path)):
+        described = _described(table, reading, config, task)
+        data = data_code(described, record.config["dataset"])
+        if data is not None and _gives(data, task):
+            return winner_code(described, network, record.config, metric=answer.metric, title=title)
+    return None
+
+
+def save_weights(answer: Answer, winner: Contender, records: list[Record], path: Path) -> str:
+    """Train the winner's median seed again, alone, write its weights to `path`; return what to say of it.
+
+    Alone it is bit for bit the replica it was, on the same machine; where it is not, what is returned says so. The
+    weights are those of its best validation step, by the names they have in the pasted code.
+    """
+    record, seed = _median_seed(answer, records)
+    config = config_of(record)
+    task, norm = _task_of(record, config), choose_norm(config.norm)
+    kept: dict[str, torch.Tensor] = {}
+
+    def keep(replicas: Replicas) -> None:
+        kept.update({name: stack[0].detach().cpu().clone() for name, stack in replicas.snapshot().items()})
+
+    members = [Member(seed["seed"], winner.choice.rate)]
+    trajectory = fit(config, task, norm, members, stacked=may_stack(config, task, norm), keep=keep)
+    layers = plain_layers(network_of(config, task, norm), vars(config.model))
+    tensors = kept if layers is None else plain_state(layers, kept)
+    about = {
+        "entry": winner.entry,
+        "learning_rate": f"{winner.choice.rate:g}",
+        "seed": str(seed["seed"]),
+        "cell_id": record.cell_id,
+        "best_step": str(int(trajectory.best_step[0])),
+        f"val_{answer.metric}": repr(float(trajectory.best_metric[0])),
+        f"test_{answer.metric}": repr(float(trajectory.test_metric[0])),
+    }
+    write_atomically(path, to_safetensors(tensors, metadata=about))
+    recorded = seed["final"][f"best_val_{answer.metric}"]
+    same = float(trajectory.best_metric[0]) == recorded
+    check = "bit for bit the recorded run" if same else f"not the recorded run, whose best was {recorded:.6g}"
+    return (
+        f"weights of seed {seed['seed']}, the median one, at its best validation step {about['best_step']}: {path} "
+        f"(test {answer.metric} {trajectory.test_metric[0]:.6g}; trained again alone: {check})"
+    )
+
+
+def _task_of(record: Record, config: Config) -> Task:
+    task = load(config.dataset)
+    if task.checksum != record.identity["workload"]["dataset"]["checksum"]:
+        raise UserError(f"the data of '{task.name}' are no longer those that the winner was trained on")
+    return task
+
+
+def records_of(winner: Contender, records: list[Record]) -> list[Record]:
+    """Return the records of the winner's cell."""
+    return [record for record in records if record.cell_id == winner.cell_id]
+
+
+def _median_seed(answer: Answer, records: list[Record]) -> tuple[Record, Mapping[str, Any]]:
+    """Return the seed in the middle by best validation metric, the lower of two, among the scored and finished."""
+    key = f"best_val_{answer.metric}"
+    seeds = [
+        (record, seed)
+        for record in records
+        for seed in record.seeds
+        if seed["status"] == "finished" and seed["seed"] < 1_000_000 and seed["final"][key] is not None
+    ]
+    if not seeds:
+        raise UserError("no weights are saved: every seed of the winner diverged")
+    seeds.sort(key=lambda each: (each[1]["final"][key], each[1]["seed"]))
+    return seeds[(len(seeds) - 1) // 2]
+
+
+def _ending(path: str) -> str:
+    return PurePath(path).suffix.lower()
+
+
+def _described(table: Table, reading: str, config: Config, task: Task) -> TableCode:
+    frame = table.inputs
+    if isinstance(frame, pd.DataFrame):
+        categories = tuple(name for name in frame if isinstance(frame[name].dtype, pd.CategoricalDtype))
+        numbers = tuple(name for name in frame if name not in categories)
+        has_missing = bool(frame[list(numbers)].isna().to_numpy().any())
+    else:
+        numbers, categories, has_missing = table.feature_names, (), False
+    return TableCode(reading, str(config.dataset.target_column), numbers, categories, has_missing, task.kind)
+
+
+def _gives(data: str, task: Task) -> bool:
+    """Return whether the code of the data gives the tensors that were trained on."""
+    names = dict(NAMES)
+    try:
+        exec(compile(data, "<data of the winner>", "exec"), names)
+        parts = {name: names["part"](names[name]) for name in ("train", "validation", "test")}
+    except Exception:  # another dialect of CSV, or columns that only bnbench reads as it does
+        return False
+    return all(
+        _same(inputs, getattr(task, f"{name}_inputs")[:]) and _same(labels, getattr(task, f"{name}_labels"))
+        for name, (inputs, labels) in parts.items()
+    )
+
+
+def _same(one: torch.Tensor, other: torch.Tensor) -> bool:
+    return one.shape == other.shape and torch.allclose(one.double(), other.double(), atol=TOLERANCE)
