@@ -3,12 +3,14 @@
 import random
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import lru_cache
 
 import numpy as np
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from bnbench.conformance.change import relative_change
 from bnbench.conformance.subject import Subject
 from bnbench.seeding import generator
 
@@ -88,3 +90,31 @@ def restore(layer: nn.Module, tensors: dict[str, Tensor]) -> None:
         for name, tensor in [*layer.named_parameters(), *layer.named_buffers()]:
             if name in tensors and tensors[name].shape == tensor.shape:
                 tensor.copy_(tensors[name])
+
+
+# said where a check compares passes of one state, and the norm does not repeat one
+NOT_REPEATED = "from one state and with the same draws of the global generators, it does not repeat its outputs"
+# a kernel rounds by where a tensor begins in memory: 1e-7; what draws or counts on its own shows by far more
+REPEATED = 1e-5
+
+
+@lru_cache(maxsize=8)  # asked for by several checks
+def repeats(subject: Subject) -> bool:
+    """Return whether passes from one state of parameters and buffers, with the same global draws, are the same.
+
+    Not so of what draws from a generator of its own or counts in an attribute: two passes then differ by more than what
+    a check moved between them.
+    """
+    for training in (True, False):
+        layer = subject.build()
+        train(layer, subject)
+        layer.train(training)
+        start = tensors_of(layer)
+        first = None
+        for _ in range(4):
+            restore(layer, start)
+            outputs = outputs_of(layer, subject.inputs(seed=11)).detach()
+            first = outputs if first is None else first
+            if relative_change(first, outputs) > REPEATED:
+                return False
+    return True

@@ -1,6 +1,7 @@
 """Gradients: there where the output depends on something, and equal to what finite differences say."""
 
 from bnbench.conformance.finding import Outcome, failed, not_applicable, noted, passed
+from bnbench.conformance.passes import NOT_REPEATED, repeats
 from bnbench.conformance.registration import check
 from bnbench.conformance.slopes import Slope, Slopes, measure_slopes
 from bnbench.conformance.subject import Subject
@@ -12,6 +13,8 @@ MISSING = 1e-6
 @check("gradient_to_input")
 def gradient_to_input(subject: Subject) -> Outcome:
     """Wherever the output depends on the input, in any row or feature, a gradient comes back."""
+    if not repeats(subject):
+        return not_applicable(NOT_REPEATED)
     measured = measure_slopes(subject)
     slopes = [slope for slope in measured.slopes if slope.of == "input" and measured.matter(slope)]
     if not slopes:
@@ -30,6 +33,8 @@ def gradient_to_input(subject: Subject) -> Outcome:
 @check("gradients_to_parameters")
 def gradients_to_parameters(subject: Subject) -> Outcome:
     """Every parameter that the output depends on gets a gradient, and the output depends on every one."""
+    if not repeats(subject):
+        return not_applicable(NOT_REPEATED)
     measured = measure_slopes(subject)
     of_parameters = [slope for slope in measured.slopes if slope.of != "input"]
     names = list(dict.fromkeys(slope.of for slope in of_parameters))
@@ -51,14 +56,19 @@ def gradients_to_parameters(subject: Subject) -> Outcome:
 @check("gradients_exact")
 def gradients_exact(subject: Subject) -> Outcome:
     """The gradients of autograd are those of finite differences."""
+    if not repeats(subject):
+        return not_applicable(NOT_REPEATED)
     measured = measure_slopes(subject)
     largest, where = 0.0, measured.slopes[0]
     for slope in measured.slopes:
         # a direction along which little happens is compared with those along which much does
-        scale = max(abs(other.difference) for other in measured.slopes if _alike(other, slope))
-        off = 0.0 if slope.autograd is None else abs(slope.autograd - slope.difference) / max(scale, measured.noise)
-        if off > largest:
-            largest, where = off, slope
+        scale = max(
+            abs(other.difference) + abs(other.autograd or 0.0) for other in measured.slopes if _alike(other, slope)
+        )
+        off = 0.0 if slope.autograd is None else abs(slope.autograd - slope.difference)
+        # what rounding feigns is no slope that autograd could miss
+        if off > measured.noise and off / scale > largest:
+            largest, where = off / scale, slope
     if largest > measured.exact_within:
         return noted(
             f"off by {largest:.1e} of the slope: {where.of} in {_mode(where)}",
