@@ -2,7 +2,6 @@
 
 import argparse
 import io
-import os
 import sys
 import traceback
 from collections.abc import Sequence
@@ -27,19 +26,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
         sys.stdout.reconfigure(errors="replace")  # a terminal that cannot show × still shows the card
     try:
         return work(options)
-    except BrokenPipeError:
-        # The reader (`| head`) has seen enough; what Python would still flush goes nowhere.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return FINE
     except KeyboardInterrupt:
         return complain("interrupted", code=INTERRUPTED)
-    except Exception as error:
+    except (Exception, SystemExit) as error:  # a stranger's code may do anything, leave the process included
         if options.debug:
             traceback.print_exc()
         if isinstance(error, UserError):
             return complain(str(error), code=BAD_USAGE)
         hint = "" if options.debug else "; run again with --debug"
-        return complain(f"internal error ({type(error).__name__}: {error}){hint}", code=BAD_USAGE)
+        return complain(f"internal error ({in_words(error)}){hint}", code=BAD_USAGE)
 
 
 def work(options: argparse.Namespace) -> int:
@@ -137,9 +132,17 @@ def option(text: str) -> tuple[str, Any]:
 
 def number_of_features(text: str) -> int:
     """Return the number in `text`; argparse reports any that is none or too small as bad usage."""
-    if not text.isdecimal() or int(text) < FEWEST_FEATURES:
+    if not (text.isascii() and text.isdecimal()) or int(text) < FEWEST_FEATURES:
         raise argparse.ArgumentTypeError(f"{text!r}: expected a whole number of at least {FEWEST_FEATURES}")
     return int(text)
+
+
+def in_words(error: BaseException) -> str:
+    """Return kind and text of an error, also where its text cannot be read."""
+    try:
+        return f"{type(error).__name__}: {error}"
+    except Exception:  # a stranger's __str__ may raise anything
+        return type(error).__name__
 
 
 def complain(message: str, *, code: int) -> int:

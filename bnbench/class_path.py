@@ -9,11 +9,12 @@ from collections.abc import Callable
 from difflib import get_close_matches
 from functools import cache, partial
 from importlib import metadata
+from importlib.util import find_spec
 from pathlib import Path
 from pkgutil import iter_modules
 from typing import Any
 
-from bnbench.errors import UserError, nearest
+from bnbench.errors import UserError, nearest, with_article
 
 
 def load_class_path(class_path: str, *, key: str) -> Callable[..., Any]:
@@ -39,14 +40,24 @@ def load_class_path(class_path: str, *, key: str) -> Callable[..., Any]:
         raise UserError(f"{key}={class_path}: module '{module_name}' has no '{name}'; {nearest(name, public)}")
     entry = getattr(module, name)
     if not callable(entry):
-        raise UserError(f"{key}={class_path}: '{name}' is a {type(entry).__name__}, expected a class or a function")
+        raise UserError(
+            f"{key}={class_path}: '{name}' is {with_article(type(entry).__name__)}, expected a class or a function"
+        )
     return entry
 
 
 def _with_colon(class_path: str) -> str:
-    """Return the hint for a path that was written with a dot before its last name."""
+    """Return the hint for a path that has a dot before its last name, or no name behind its module."""
     module_name, _, name = class_path.rpartition(".")
-    return f"; did you mean '{module_name}:{name}'?" if module_name and name and ":" not in class_path else ""
+    if not (module_name and name) or ":" in class_path:
+        return ""
+    try:
+        is_module = find_spec(class_path) is not None
+    except (Exception, SystemExit):  # its package is imported for that: a stranger's file may do anything
+        is_module = False
+    if is_module:
+        return f"; '{class_path}' is a module, expected a class or function in it, as in '{class_path}:Name'"
+    return f"; did you mean '{module_name}:{name}'?"
 
 
 def _near_module(module_name: str, error: BaseException) -> str:

@@ -10,6 +10,15 @@ class UserError(Exception):
     """A mistake the user can mend: one readable message, shown without a traceback."""
 
 
+def with_article(word: str) -> str:
+    """Return a word behind its indefinite article.
+
+    >>> with_article("int"), with_article("float")
+    ('an int', 'a float')
+    """
+    return f"{'an' if word[:1].lower() in 'aeiou' else 'a'} {word}"
+
+
 def nearest(name: str, choices: Iterable[str]) -> str:
     """Return the tail of an error message: the nearest valid name, if any is near, and the valid names.
 

@@ -13,6 +13,7 @@ from rich.text import Text
 
 from bnbench.conformance.costs import Costs
 from bnbench.conformance.finding import Finding, Verdict
+from bnbench.conformance.printing import print_to
 from bnbench.conformance.suite import ReportCard
 from bnbench.conformance.traits import Traits
 
@@ -54,8 +55,7 @@ def to_dict(card: ReportCard) -> dict[str, Any]:
 def print_card(card: ReportCard, *, file: IO[str] | None = None, width: int | None = None) -> None:
     """Print the card to `file` (default: standard output), `width` columns wide (default: the terminal's)."""
     console = Console(file=file, width=width, highlight=False, emoji=False)
-    for part in renderables(card):
-        console.print(part)
+    print_to(console, *renderables(card))
 
 
 def renderables(card: ReportCard) -> list[RenderableType]:

@@ -12,6 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from bnbench.conformance.card import JSON_SCHEMA_VERSION, plain
+from bnbench.conformance.printing import print_to
 from bnbench.conformance.subject import subject_of
 from bnbench.conformance.traits import Traits, measure_traits
 from bnbench.norms import NORMS
@@ -65,9 +66,7 @@ def print_catalogue(
     for entry in entries:
         said = (entry.name, entry.kind, entry.origin, first_sentence(entry.description.summary))
         table.add_row(*(Text(plain(text)) for text in said))
-    console.print(table)
-    for line in broken:
-        console.print(Text(plain(line), style="bold red"))
+    print_to(console, table, *(Text(plain(line), style="bold red") for line in broken))
 
 
 def to_dict(entries: Sequence[Entry], broken: Sequence[BrokenPlugin]) -> dict[str, Any]:

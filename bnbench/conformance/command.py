@@ -7,15 +7,16 @@ from contextlib import redirect_stdout
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from bnbench.configuration_packages import configuration_packages
 from bnbench.conformance.card import JSON_SCHEMA_VERSION, plain, print_card, to_dict
 from bnbench.conformance.catalogue import print_catalogue, read_catalogue
 from bnbench.conformance.catalogue import to_dict as catalogue_to_dict
 from bnbench.conformance.finding import Verdict
 from bnbench.conformance.norms_page import to_markdown
+from bnbench.conformance.printing import write
 from bnbench.conformance.subject import NUM_FEATURES
 from bnbench.conformance.suite import ReportCard, check_norm
 from bnbench.conformance.summary import Summary
-from bnbench.configuration_packages import configuration_packages
 from bnbench.errors import UserError
 from bnbench.norms import NORMS
 from bnbench.norms.registration import Kind
@@ -43,7 +44,6 @@ def check_one(
         write_json(to_dict(card))
     else:
         print_card(card)
-    sys.stdout.flush()
     return not card.of(Verdict.FAIL)
 
 
@@ -78,7 +78,6 @@ def check_all(*, as_json: bool) -> Outcome:
                 "not_checked": not_checked,
             }
         )
-    sys.stdout.flush()
     missing = dict.fromkeys([*refusals, *(plugin.name for plugin in broken)])
     return Outcome(any(card.of(Verdict.FAIL) for card in cards), tuple(missing))
 
@@ -98,12 +97,11 @@ def show_catalogue(form: Literal["table", "json", "markdown"]) -> None:
     if form == "json":
         write_json(catalogue_to_dict(entries, broken))
     elif form == "markdown":
-        sys.stdout.write(to_markdown(entries))
+        write(to_markdown(entries))
     else:
         print_catalogue(entries, describe_broken(broken))
-    sys.stdout.flush()
 
 
 def write_json(content: Mapping[str, Any]) -> None:
     """Write strict JSON to standard output."""
-    sys.stdout.write(json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False) + "\n")
+    write(json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False) + "\n")

@@ -50,7 +50,7 @@ def costs_if_it_runs(subject: Subject) -> Costs | None:
     """Return the costs, or None for a norm that raises on ordinary inputs, which other checks say."""
     try:
         return measure_costs(subject)
-    except Exception:  # a stranger's code may raise anything
+    except (Exception, SystemExit):  # a stranger's code may do anything
         return None
 
 

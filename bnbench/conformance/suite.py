@@ -8,9 +8,11 @@ from typing import Any
 from torch import nn
 
 from bnbench.conformance import checks as checks  # registers them
+from bnbench.conformance.batches import refuses_rows, with_batches_it_takes
 from bnbench.conformance.costs import Costs, costs_if_it_runs
-from bnbench.conformance.finding import Finding, Verdict, failed
-from bnbench.conformance.registration import CHECKS, Check
+from bnbench.conformance.finding import Finding, Verdict, failed, not_applicable
+from bnbench.conformance.raised import said
+from bnbench.conformance.registration import CHECKS
 from bnbench.conformance.subject import NUM_FEATURES, Subject, subject_of
 from bnbench.conformance.traits import Traits, traits_if_it_runs
 from bnbench.errors import UserError
@@ -19,6 +21,10 @@ from bnbench.seeding import one_thread
 
 # the one check that takes a clock
 COST_CHECK = "cost"
+# the one without which no other means anything, but for the one that may tell its cause: features taken for rows
+FIRST_CHECK, LAYOUT_CHECK = "ordinary_batch", "layout"
+# statistics over a batch take two rows; checks feed as few
+USUAL_SMALLEST_BATCH = 2
 
 
 @dataclass(frozen=True)
@@ -63,25 +69,38 @@ def check_norm(
     """
     subject = subject_of(target, kind=kind, options=options, num_features=num_features)
     subject.build()
-    with one_thread():
-        names = [name for name in CHECKS.names() if with_costs or name != COST_CHECK]
-        findings = tuple(_meet(name, CHECKS.get(name), subject) for name in names)
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            traits = traits_if_it_runs(subject)
-            costs = costs_if_it_runs(subject) if with_costs else None
-        return ReportCard(subject.norm.entry, subject.kind, num_features, findings, traits, costs)
-
-
-def _meet(name: str, check: Check, subject: Subject) -> Finding:
-    with warnings.catch_warnings():
+    with one_thread(), warnings.catch_warnings():
         warnings.simplefilter("ignore")  # a check that asks about warnings records its own
-        try:
-            outcome = check(subject)
-        except UserError:
-            raise
-        except Exception as error:  # raised by the norm: a stranger's code may raise anything
-            outcome = failed(
-                f"{type(error).__name__}: {error}".splitlines()[0], "the norm raised where it should compute"
-            )
+        subject = with_batches_it_takes(subject)
+        runs = _meet(FIRST_CHECK, subject)
+        names = [name for name in CHECKS.names() if with_costs or name != COST_CHECK]
+        if runs.verdict is Verdict.FAIL:
+            # one cause, said once: twenty checks that meet it would say it twenty times
+            findings = [runs if name == FIRST_CHECK else _unmet(name, subject) for name in names]
+            return ReportCard(subject.norm.entry, subject.kind, num_features, tuple(findings), None, None)
+        findings = [runs if name == FIRST_CHECK else _meet(name, subject) for name in names]
+        traits = traits_if_it_runs(subject)
+        costs = costs_if_it_runs(subject) if with_costs else None
+        return ReportCard(subject.norm.entry, subject.kind, num_features, tuple(findings), traits, costs)
+
+
+def _meet(name: str, subject: Subject) -> Finding:
+    try:
+        outcome = CHECKS.get(name)(subject)
+    except UserError as error:
+        entry = subject.norm.entry
+        raise error if entry in str(error) else UserError(f"norm '{entry}' in check {name}: {error}") from error
+    except (Exception, SystemExit) as error:  # raised by the norm: a stranger's code may do anything
+        if subject.smallest_batch > USUAL_SMALLEST_BATCH and refuses_rows(error):
+            outcome = not_applicable(f"it asks for batches that the norm refuses: {said(error)}")
+        else:
+            outcome = failed(said(error), "the norm raised where it should compute")
+    return Finding(name, outcome.verdict, outcome.measured, outcome.meaning)
+
+
+def _unmet(name: str, subject: Subject) -> Finding:
+    """Return what is said of a check of a norm that does not run: that of the layout may know why."""
+    if name == LAYOUT_CHECK:
+        return _meet(name, subject)
+    outcome = not_applicable(f"an ordinary batch does not go through: see {FIRST_CHECK}")
     return Finding(name, outcome.verdict, outcome.measured, outcome.meaning)

@@ -9,6 +9,7 @@ from rich.text import Text
 
 from bnbench.conformance.card import SHORT, STYLES, counted, in_words, plain
 from bnbench.conformance.finding import Finding, Verdict
+from bnbench.conformance.printing import print_to
 from bnbench.conformance.suite import ReportCard
 
 COLUMNS = (Verdict.PASS, Verdict.NOTE, Verdict.FAIL, Verdict.NOT_APPLICABLE)
@@ -71,7 +72,7 @@ class Summary:
         self._line(Text(title, style=STYLES[verdict]))
 
     def _item(self, text: Text, *, indent: int = 2) -> None:
-        self.console.print(Padding(text, (0, 0, 0, indent), expand=False))
+        print_to(self.console, Padding(text, (0, 0, 0, indent), expand=False))
 
     def _line(self, text: Text) -> None:
-        self.console.print(text, soft_wrap=True)
+        print_to(self.console, text, soft_wrap=True)

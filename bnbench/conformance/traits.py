@@ -63,7 +63,7 @@ def traits_if_it_runs(subject: Subject) -> Traits | None:
     """Return the traits, or None for a norm that raises on ordinary inputs, which other checks say."""
     try:
         return measure_traits(subject)
-    except Exception:  # a stranger's code may raise anything
+    except (Exception, SystemExit):  # a stranger's code may do anything
         return None
 
 

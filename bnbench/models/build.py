@@ -6,7 +6,7 @@ from typing import Any
 from torch import nn
 
 from bnbench.class_path import load_class_path, source_version
-from bnbench.errors import UserError, nearest
+from bnbench.errors import UserError, with_article, nearest
 from bnbench.models.activations import stackable_activation
 from bnbench.models.initialisation import INITIALISATIONS, initialise
 from bnbench.models.layers import StackableAlphaDropout, StackableDropout, StackableLinear, as_torch_made_it
@@ -93,7 +93,8 @@ def _construct(model: Mapping[str, Any], num_inputs: int, num_outputs: int, make
         ) from error
     if not isinstance(network, nn.Module):
         raise UserError(
-            f"model.class_path={model['class_path']} returned a {type(network).__name__}, expected a torch.nn.Module"
+            f"model.class_path={model['class_path']} returned {with_article(type(network).__name__)}, "
+            "expected a torch.nn.Module"
         )
     return network
 

@@ -8,7 +8,7 @@ from typing import Any
 from torch import nn
 
 from bnbench.class_path import load_class_path, source_version
-from bnbench.errors import UserError
+from bnbench.errors import UserError, with_article
 from bnbench.norms.arguments import called_as, require_arguments
 from bnbench.norms.registration import NORMS, Kind, Norm, registered_as
 from bnbench.seeding import global_stream
@@ -74,7 +74,7 @@ class ChosenNorm:
 def _said_of(returned: object) -> str:
     if inspect.isclass(returned):
         return f"the class {returned.__name__}"
-    return "nothing" if returned is None else f"a {type(returned).__name__}"
+    return "nothing" if returned is None else with_article(type(returned).__name__)
 
 
 def _of_other_kind(argument: int | nn.Linear, error: BaseException) -> str:
@@ -90,28 +90,28 @@ def _plain(value: Any) -> str:
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 
-def choose_norm(config: Mapping[str, Any]) -> ChosenNorm:
-    """Return the norm a configuration names: registered, or `custom` with a class path.
+def choose_norm(config: Mapping[str, Any], *, key: str = "norm.class_path") -> ChosenNorm:
+    """Return the norm a configuration names: registered, or `custom` with a class path, which messages say as `key`.
 
     Raises UserError for an unknown name or an option the norm does not take.
     """
     options = {str(key): value for key, value in config.items() if key != "name"}
     name = str(config["name"])
-    chosen = _custom_norm(options) if name == "custom" else NORMS.get(name)
+    chosen = _custom_norm(options, key) if name == "custom" else NORMS.get(name)
     chosen.check_options(options)
     require_arguments(chosen, options)
     return ChosenNorm(chosen, {**chosen.defaults(), **options})
 
 
-def _custom_norm(options: dict[str, Any]) -> Norm:
+def _custom_norm(options: dict[str, Any], key: str) -> Norm:
     class_path = options.pop("class_path", None)
     kind: Kind | None = options.pop("kind", None)
     if not class_path:
         raise UserError("norm=custom needs norm.class_path=package.module:Name")
     if kind not in (None, "activation", "weight"):
         raise UserError(f"norm.kind={kind!r}: expected 'activation' or 'weight'")
-    factory = load_class_path(str(class_path), key="norm.class_path")
-    _require_factory(factory, str(class_path))
+    factory = load_class_path(str(class_path), key=key)
+    _require_factory(factory, f"{key}={class_path}")
     registered = registered_as(factory)
     if registered is None:
         version = source_version(factory)
@@ -123,10 +123,10 @@ def _custom_norm(options: dict[str, Any]) -> Norm:
     return registered
 
 
-def _require_factory(found: Callable[..., Any], class_path: str) -> None:
+def _require_factory(found: Callable[..., Any], given: str) -> None:
     """Raise UserError for a class that is no module, and for a module where its class is meant."""
     expected = "expected a torch.nn.Module class or a function that returns one"
     if inspect.isclass(found) and not issubclass(found, nn.Module):
-        raise UserError(f"norm.class_path={class_path}: the class {found.__name__} is no torch.nn.Module; {expected}")
+        raise UserError(f"{given}: the class {found.__name__} is no torch.nn.Module; {expected}")
     if isinstance(found, nn.Module):
-        raise UserError(f"norm.class_path={class_path} is a {type(found).__name__} already built; {expected}")
+        raise UserError(f"{given} is {with_article(type(found).__name__)} already built; {expected}")

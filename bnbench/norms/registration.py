@@ -29,7 +29,7 @@ class Norm:
 
     `factory` takes `num_features` (kind activation) or a `torch.nn.Linear` (kind weight), then its options by keyword.
     `version` is raised by hand whenever the numbers of the norm change, or stands for a stranger's source.
-    `minimum_batch` is the smallest batch the norm can train on: 2 where statistics are taken over the batch.
+    `minimum_batch` is the smallest batch the norm can train on: at least 2 where statistics are taken over the batch.
     """
 
     name: str
@@ -117,12 +117,18 @@ def registered_as(factory: Callable[..., nn.Module]) -> Norm | None:
 
 
 def norm(
-    name: str, *, kind: Kind = "activation", version: int | str | None = None, batch_coupled: bool = False
+    name: str,
+    *,
+    kind: Kind = "activation",
+    version: int | str | None = None,
+    batch_coupled: bool = False,
+    minimum_batch: int | None = None,
 ) -> Callable[[Factory], Factory]:
     """Return the decorator that registers a norm's factory under `name`.
 
     Without a `version` it is 1 for a norm of bnbench, and for another one its source and distribution version.
-    Raises UserError for a name that cannot be one, and ValueError where another norm has it.
+    `minimum_batch` is 2 for a batch-coupled norm and 1 for others, where nothing is said.
+    Raises UserError for a name or a minimum that cannot be one, and ValueError where another norm has it.
     """
     if not isinstance(name, str) or not _NAME.fullmatch(name) or name in _RESERVED:
         raise UserError(
@@ -131,8 +137,11 @@ def norm(
         )
 
     def decorate(factory: Factory) -> Factory:
+        fewest = (2 if batch_coupled else 1) if minimum_batch is None else minimum_batch
+        if not isinstance(fewest, int) or isinstance(fewest, bool) or fewest < 1:
+            raise UserError(f"norm '{name}': minimum_batch={fewest!r}: expected a whole number of at least 1")
         told = (1 if is_ours(factory) else source_version(factory)) if version is None else version
-        NORMS.add(name, Norm(name, factory, kind, told, batch_coupled, 2 if batch_coupled else 1))
+        NORMS.add(name, Norm(name, factory, kind, told, batch_coupled, fewest))
         return factory
 
     return decorate

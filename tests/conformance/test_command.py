@@ -1,6 +1,7 @@
 """`python -m bnbench.check`: what it prints, what it returns, and what it says of what cannot be checked."""
 
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Callable
@@ -47,6 +48,7 @@ def check(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -
         (["torch.nn:LayerNorm"], 0),
         (["fake_norms:MyNorm", "--option", "eps=1e-3", "--num-features", "10"], 0),
         (["fake_norms:MyWeightNorm", "--kind", "weight"], 0),
+        (["fake_norms:Integers"], 0),
         (["batch", "--option", "momentum=null"], 0),  # with notes
         (["torch.nn:InstanceNorm1d"], 1),
         (["fake_norms:WrongShape"], 1),
@@ -92,20 +94,17 @@ REFUSED = {
     "module that is not there": (
         ["torhc.nn:LayerNorm"],
         (
-            "norm.class_path=torhc.nn:LayerNorm: module 'torhc.nn' does not import: ModuleNotFoundError: No module "
+            "norm=torhc.nn:LayerNorm: module 'torhc.nn' does not import: ModuleNotFoundError: No module "
             "named 'torhc'; did you mean 'torch'?"
         ),
     ),
     "name that is not there": (
         ["torch.nn:LayerNrom"],
-        "norm.class_path=torch.nn:LayerNrom: module 'torch.nn' has no 'LayerNrom'; did you mean 'LayerNorm'? Choose ",
+        "norm=torch.nn:LayerNrom: module 'torch.nn' has no 'LayerNrom'; did you mean 'LayerNorm'? Choose ",
     ),
     "no colon": (
         ["torch.nn.LayerNorm"],
-        (
-            "norm.class_path='torch.nn.LayerNorm' is not of the form package.module:Name; did you mean "
-            "'torch.nn:LayerNorm'?"
-        ),
+        ("norm='torch.nn.LayerNorm' is not of the form package.module:Name; did you mean 'torch.nn:LayerNorm'?"),
     ),
     "option it does not take": (
         ["fake_norms:MyNorm", "--option", "esp=1"],
@@ -131,13 +130,13 @@ REFUSED = {
     "class that is no module": (
         ["fake_norms:NoModule"],
         (
-            "norm.class_path=fake_norms:NoModule: the class NoModule is no torch.nn.Module; expected a torch.nn.Module "
+            "norm=fake_norms:NoModule: the class NoModule is no torch.nn.Module; expected a torch.nn.Module "
             "class or a function that returns one"
         ),
     ),
     "not callable": (
         ["math:pi"],
-        "norm.class_path=math:pi: 'pi' is a float, expected a class or a function",
+        "norm=math:pi: 'pi' is a float, expected a class or a function",
     ),
     "needs another argument": (
         ["torch.nn:GroupNorm"],
@@ -145,6 +144,25 @@ REFUSED = {
             "norm 'torch.nn:GroupNorm' needs num_channels beside its first argument num_groups, expected num_features "
             "alone: give the option num_channels=VALUE, or a factory that takes no more than that: def "
             "my_norm(num_features): return GroupNorm(…)"
+        ),
+    ),
+    "module without a name": (
+        ["torch.nn"],
+        "norm='torch.nn' is not of the form package.module:Name; 'torch.nn' is a module, expected a class or ",
+    ),
+    "integer": (["fake_norms:an_integer"], "norm 'fake_norms:an_integer' returned an int, expected a torch.nn.Module"),
+    "lazy": (
+        ["fake_norms:lazy"],
+        (
+            "norm 'fake_norms:lazy' is lazy: LazyBatchNorm1d has no shapes before its first batch, expected a layer "
+            "that is made of num_features"
+        ),
+    ),
+    "option as first argument": (
+        ["torch.nn:ReLU"],
+        (
+            "norm 'torch.nn:ReLU': its first argument is `inplace`, expected num_features: give a factory that takes "
+            "it, def my_norm(num_features): return ReLU(…)"
         ),
     ),
     "kind of a registered norm": (
@@ -183,6 +201,7 @@ MISUSE = {
     "an option twice": (["layer", "--option", "k=1", "--option", "k=2"], "--option k is given more than once"),
     "one feature": (["layer", "--num-features", "1"], "'1': expected a whole number of at least 2"),
     "no number": (["layer", "--num-features", "many"], "'many': expected a whole number of at least 2"),
+    "digits of another script": (["layer", "--num-features", "\N{ARABIC-INDIC DIGIT THREE}"], "a whole number of at"),
     "unknown kind": (["layer", "--kind", "weights"], "invalid choice: 'weights'"),
     "an option of all": (["--all", "--option", "eps=1"], "--option cannot go with --all"),
     "features of a list": (["--list", "--num-features", "8"], "--num-features cannot go with --list"),
@@ -264,6 +283,45 @@ def test_help_needs_no_torch() -> None:
         command_line = [sys.executable, "-c", program, *arguments]
         done = subprocess.run(command_line, capture_output=True, text=True, check=True, cwd=HERE.parent.parent)
         assert done.stdout.splitlines()[-1] == f"{code} []"
+
+
+@pytest.mark.parametrize(("norm", "code"), [("none", 0), ("fake_norms:WrongShape", 1)])
+@pytest.mark.parametrize("form", [[], ["--json"]])
+def test_reader_that_leaves_changes_no_exit_code(norm: str, code: int, form: list[str]) -> None:
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(map(str, (HERE, HERE.parent.parent)))}
+    command_line = [sys.executable, "-m", "bnbench.check", norm, *form]
+    with subprocess.Popen(command_line, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment) as process:
+        assert process.stdout is not None
+        process.stdout.close()
+        _, complaints = process.communicate()
+    assert process.returncode == code
+    assert complaints.decode().replace("said at import\n", "") == ""
+
+
+@pytest.mark.parametrize(
+    ("norm", "reason"),
+    [
+        ("NoForward", "NotImplementedError: Module [NoForward] is missing the required"),
+        (
+            "WantsMask",
+            "TypeError: WantsMask.forward() missing 1 required positional argument: 'mask', for (13, 24) in ",
+        ),
+        ("ReturnsPair", "TypeError: the layer returned a tuple, expected a tensor, for (13, 24) in training"),
+        ("ComplexOutputs", "a tensor of complex64 (13, 24), for (13, 24) in training"),
+        ("LeavesInForward", "SystemExit: 0, for (13, 24) in training"),
+        ("OfManyLines", "ValueError: first second, for (13, 24) in evaluation"),
+        ("CannotBeRead", "UnreadableError: (its text cannot be read), for (13, 24) in training"),
+        ("BlamesUser", "UserError: no such option, for (13, 24) in training"),
+    ],
+)
+def test_what_does_not_run_fails_once_with_its_cause(check: Callable[..., Run], norm: str, reason: str) -> None:
+    run = check(f"fake_norms:{norm}", "--json")
+    assert run.code == 1
+    card = json.loads(run.out)
+    found = {finding["check"]: finding for finding in card["findings"] if finding["verdict"] == "fail"}
+    assert list(found) == ["ordinary_batch"]
+    assert found["ordinary_batch"]["measured"].startswith(reason)
+    assert (card["traits"], card["costs"]) == (None, None)
 
 
 def test_pipe_that_is_closed_is_no_error() -> None:

@@ -265,7 +265,7 @@ def test_linear_inside_a_norm_starts_as_the_norm_says(network: Callable[..., nn.
 @pytest.mark.parametrize(
     ("name", "norm", "options", "message"),
     [
-        ("number", "none", {}, r"model.class_path=own_models:number returned a int, expected a torch.nn.Module"),
+        ("number", "none", {}, r"model.class_path=own_models:number returned an int, expected a torch.nn.Module"),
         ("fails", "none", {}, r"called with \(8, 3, make_norm\) raised RuntimeError: not today"),
         ("Mine", "none", {"depth": 3}, r"raised TypeError: .*depth"),
         ("Convolution", "weight", {}, r"norm 'weight' replaces torch.nn.Linear layers, and the model has none"),

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from bnbench.conformance.change import relative_change
 from bnbench.conformance.finding import Outcome, failed, not_applicable, passed
 from bnbench.conformance.passes import outputs_of
+from bnbench.conformance.raised import said
 from bnbench.conformance.registration import check
 from bnbench.conformance.subject import Subject
 from bnbench.conformance.traits import traits_if_it_runs
@@ -75,8 +76,8 @@ def _complaint(subject: Subject, rows: int, training: bool) -> _Complaint | None
         warnings.simplefilter("always")
         try:
             _outputs(subject.build(), subject.inputs(rows), training)
-        except Exception as error:  # raised by the norm: a stranger's code may raise anything
-            return _Complaint(True, _first_sentence(f"{type(error).__name__}: {error}"))
+        except (Exception, SystemExit) as error:  # raised by the norm: a stranger's code may do anything
+            return _Complaint(True, said(error))
     return _Complaint(False, _first_sentence(str(caught[0].message))) if caught else None
 
 
@@ -195,4 +196,4 @@ def _outputs(layer: nn.Module, inputs: Tensor, training: bool) -> Tensor:
 
 
 def _first_sentence(text: str) -> str:
-    return text.splitlines()[0].split(". ")[0]
+    return " ".join(text.split()).split(". ")[0]
