@@ -102,8 +102,7 @@ def _encode(table: Table, split: Split) -> tuple[dict[str, NDArray[np.floating]]
         encoding, train = fit_encoding(table.inputs.iloc[split.train], name=table.name)
         others = {part: encoding.encode(table.inputs.iloc[getattr(split, part)]) for part in PARTS[1:]}
         return {"train": train, **others}, encoding
-    inputs = table.floating_inputs()
-    return {part: inputs[getattr(split, part)] for part in PARTS}, None
+    return {part: table.floating_inputs(getattr(split, part)) for part in PARTS}, None
 
 
 def _feature_names(table: Table, encoding: Encoding | None, *, config: DatasetConfig) -> tuple[str, ...]:

@@ -69,13 +69,13 @@ class Table:
         """Return the place a row had before others were left out, from 0."""
         return row if self.row_numbers is None else int(self.row_numbers[row])
 
-    def floating_inputs(self) -> NDArray[np.floating]:
-        """Return an array of inputs in the type in which it is preprocessed."""
+    def floating_inputs(self, rows: NDArray[np.intp]) -> NDArray[np.floating]:
+        """Return these rows of an array of inputs in the type in which it is preprocessed."""
         if isinstance(self.inputs, pd.DataFrame):
             raise TypeError("the columns of a DataFrame are encoded first (bnbench.datasets.encoding)")
         if isinstance(self.inputs, MappedArray):
             raise TypeError("rows in a file are cut from it (bnbench.datasets.mapped)")
-        return self.inputs.astype(floating_dtype(self.inputs.dtype), copy=False)
+        return self.inputs[rows].astype(floating_dtype(self.inputs.dtype), copy=False)
 
     def _refuse(self, bad: BadValues) -> NoReturn:
         name = f" '{self.feature_names[bad.column]}'" if self.feature_names else ""
