@@ -57,7 +57,8 @@ class Subject:
     def build(self, *, seed: int = 0, dtype: torch.dtype = torch.float32, perturbed: bool = True) -> nn.Module:
         """Return a fresh layer in training mode; the same seed builds the same one.
 
-        `perturbed` moves every parameter from where it starts, so that a γ of 1 or a β of 0 hides nothing.
+        `perturbed` moves every parameter from where it starts, so that a γ of 1 or a β of 0 hides nothing: by a factor,
+        which leaves what must be positive so, and by addition where a value starts at 0.
         Raises UserError when the factory refuses or returns no module.
         """
         if self.kind == "weight":
@@ -70,7 +71,9 @@ class Subject:
             stream = generator(seed, "conformance", "parameters")
             with torch.no_grad():
                 for parameter in layer.parameters():
-                    parameter.add_(0.2 * torch.randn(parameter.shape, generator=stream))
+                    if parameter.is_floating_point():
+                        noise = 0.2 * torch.randn(parameter.shape, generator=stream).to(parameter.dtype)
+                        parameter.copy_(torch.where(parameter == 0, 0.5 * noise, parameter * noise.exp()))
         return layer.to(dtype).train()
 
     def _refuse_lazy(self, layer: nn.Module) -> None:

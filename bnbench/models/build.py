@@ -6,7 +6,7 @@ from typing import Any
 from torch import nn
 
 from bnbench.class_path import load_class_path, source_version
-from bnbench.errors import UserError, with_article, nearest
+from bnbench.errors import UserError, nearest, with_article
 from bnbench.models.activations import stackable_activation
 from bnbench.models.initialisation import INITIALISATIONS, initialise
 from bnbench.models.layers import StackableAlphaDropout, StackableDropout, StackableLinear, as_torch_made_it
