@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from bnbench.models.mlp import ACTIVATIONS, MLP
+from bnbench.models.mlp import ACTIVATIONS, MLP, Block
 from bnbench.norms.batch import Batch
 from bnbench.norms.weight import Weight
 
@@ -33,6 +33,8 @@ def plain_layers(network: nn.Module, model: Mapping[str, Any]) -> list[PlainLaye
         return None
     layers: list[PlainLayer] = []
     for place, block in enumerate(network.hidden):
+        if not isinstance(block, Block):
+            return None
         prefix = f"hidden.{place}"
         norm = _norm(block.norm, f"{prefix}.norm", width=model["hidden"][place])
         activation = [] if isinstance(block.activation, nn.Identity) else [_stateless(_activation(model["activation"]))]
