@@ -1,12 +1,14 @@
 """Batch normalization."""
 
+from typing import Any
+
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
 from bnbench.errors import UserError
 from bnbench.functional import affine_of, batch_norm
-from bnbench.norms.checks import require_positive, require_share
+from bnbench.norms.checks import refuse_unused, require_positive, require_share
 from bnbench.norms.registration import norm
 from bnbench.norms.statistics import BatchStatistics, at_least_float32, move_average, require_two_rows
 
@@ -17,8 +19,8 @@ class Batch(nn.Module):
 
     Its variants are options. `affine=false` learns nothing. `divide_by_deviation=false` only centres.
     `subtract_mean=false` only scales, by √(mean(x²) + ε): what is called variance here is then taken about 0.
-    `running_statistics=false` remembers nothing: an evaluation uses the statistics of the batch it is given, and
-    `momentum` has no meaning. `momentum=null` makes the running statistics plain averages over all steps.
+    `running_statistics=false` remembers nothing: an evaluation uses the statistics of the batch it is given.
+    `momentum=null` makes the running statistics plain averages over all steps.
     `unbiased_running_variance=false` remembers Σ(x − μ)²/n as it is; a variance about 0 always is.
 
     Formula: y = γ (x − μ) / √(σ² + ε) + β, with μ and σ² of the feature over the batch
@@ -26,8 +28,9 @@ class Batch(nn.Module):
     Parameters: γ, β (features,)
     State: running mean and unbiased running variance (features,), r ← (1 − momentum) r + momentum · statistic, used in
         evaluation; with `momentum=null` also the number of steps, and 1/steps for the momentum
-    Raises: UserError for an ε not above 0, a momentum outside [0, 1], or a norm that neither centres nor scales;
-        ValueError on a training batch of one row, whose variance is 0, and on any such batch without running statistics
+    Raises: UserError for an ε not above 0, a momentum outside [0, 1], a norm that neither centres nor scales, or an
+        option that is set where it has no effect; ValueError on a training batch of one row, whose variance is 0, and
+        on any such batch without running statistics
     Source: Ioffe and Szegedy 2015 (arXiv:1502.03167)
     """
 
@@ -56,6 +59,15 @@ class Batch(nn.Module):
                 "norm 'batch': subtract_mean=False and divide_by_deviation=False: expected at least one to be true "
                 "(norm=affine only learns a scale and a shift, norm=none does nothing)"
             )
+        unbiased: dict[str, Any] = {"unbiased_running_variance": unbiased_running_variance}
+        if not running_statistics:
+            refuse_unused("batch", {"momentum": momentum, **unbiased}, because="running_statistics=false")
+        if not divide_by_deviation:
+            refuse_unused("batch", {"eps": eps, **unbiased}, because="divide_by_deviation=false")
+        if not subtract_mean:
+            refuse_unused("batch", unbiased, because="subtract_mean=false")
+        if momentum == 0:
+            refuse_unused("batch", unbiased, because="momentum=0")
         self.momentum, self.eps = momentum, eps
         self.subtract_mean, self.divide_by_deviation = subtract_mean, divide_by_deviation
         self.running_statistics, self.unbiased = running_statistics, unbiased_running_variance and subtract_mean
@@ -118,7 +130,7 @@ class Batch(nn.Module):
 
     def _variance(self, centred: Tensor) -> Tensor:
         if self.running_statistics and not self.training:
-            return self.running_variance
+            return at_least_float32(self.running_variance)
         variance = self.statistics.mean(centred * centred)
         if self.running_statistics:
             rows = self.statistics.rows(centred)

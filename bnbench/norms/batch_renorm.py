@@ -4,8 +4,9 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from bnbench.errors import UserError
 from bnbench.functional import affine_of
-from bnbench.norms.checks import require_at_least, require_positive, require_share
+from bnbench.norms.checks import refuse_unused, require_at_least, require_positive, require_share, require_steps
 from bnbench.norms.registration import norm
 from bnbench.norms.statistics import BatchStatistics, at_least_float32, move_average, require_two_rows
 
@@ -28,8 +29,9 @@ class BatchRenorm(nn.Module):
     Parameters: γ, β (features,)
     State: running mean and running deviation σ (features,), R ← (1 − momentum) R + momentum · statistic, moved after r
         and d were taken from them, used in evaluation; number of training steps, int64 scalar
-    Raises: UserError for a max_scale below 1, a max_shift or a number of steps below 0, an ε not above 0 or a momentum
-        outside [0, 1]; ValueError on a training batch of one row, whose variance is 0
+    Raises: UserError for a max_scale below 1, a max_shift or a number of steps below 0, an ε not above 0, a momentum
+        outside [0, 1], or steps that are set where they have no effect; ValueError on a training batch of one row,
+        whose variance is 0
     Source: Ioffe 2017 (arXiv:1702.03275)
     """
 
@@ -51,10 +53,18 @@ class BatchRenorm(nn.Module):
         super().__init__()
         require_at_least("batch_renorm", "max_scale", max_scale, least=1)
         require_at_least("batch_renorm", "max_shift", max_shift, least=0)
-        require_at_least("batch_renorm", "warmup_steps", warmup_steps, least=0)
-        require_at_least("batch_renorm", "ramp_steps", ramp_steps, least=0)
+        require_steps("batch_renorm", "warmup_steps", warmup_steps)
+        require_steps("batch_renorm", "ramp_steps", ramp_steps)
         require_share("batch_renorm", "momentum", momentum)
         require_positive("batch_renorm", "eps", eps)
+        if max_scale == 1 and max_shift == 0:
+            schedule = {"warmup_steps": warmup_steps, "ramp_steps": ramp_steps}
+            refuse_unused("batch_renorm", schedule, because="max_scale=1 and max_shift=0, which never correct anything")
+        if ramp_steps == 1:
+            raise UserError(
+                "norm 'batch_renorm': ramp_steps=1 has no effect: the first step after the warm-up has the full limits "
+                "with ramp_steps=0 too (set norm.ramp_steps=0)"
+            )
         self.max_scale, self.max_shift, self.momentum, self.eps = max_scale, max_shift, momentum, eps
         self.warmup_steps, self.ramp_steps = warmup_steps, ramp_steps
         self.weight = nn.Parameter(torch.ones(num_features))
@@ -67,8 +77,9 @@ class BatchRenorm(nn.Module):
     def forward(self, inputs: Float[Tensor, "batch features"]) -> Float[Tensor, "batch features"]:
         """Return the normalized inputs, in their dtype."""
         if not self.training:
-            scale = 1 / self.running_deviation
-            return affine_of(inputs - self.running_mean, scale, self.weight, self.bias).to(inputs.dtype)
+            scale = 1 / at_least_float32(self.running_deviation)
+            centred = at_least_float32(inputs) - self.running_mean
+            return affine_of(centred, scale, self.weight, self.bias).to(inputs.dtype)
         rows, mean, variance = self.statistics.moments(inputs)
         require_two_rows("batch renorm", rows)
         deviation = torch.sqrt(variance + self.eps)

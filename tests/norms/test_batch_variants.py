@@ -16,7 +16,7 @@ BuildLayer = Callable[..., nn.Module]
         ({"momentum": None}, {"running_mean", "running_variance", "steps"}),
         ({"divide_by_deviation": False}, {"running_mean"}),
         ({"subtract_mean": False}, {"running_variance"}),
-        ({"running_statistics": False, "momentum": None}, set()),
+        ({"running_statistics": False}, set()),
     ],
 )
 def test_only_what_is_used_is_remembered(

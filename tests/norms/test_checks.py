@@ -1,7 +1,9 @@
 """Options that no norm can use are refused by name, value and range."""
 
+import re
 from collections.abc import Callable
 from math import inf, nan
+from typing import Any
 
 import pytest
 import torch
@@ -25,6 +27,58 @@ def test_eps_that_is_not_above_0_is_refused(build_layer: Callable[..., nn.Module
     message = rf"^norm '{name}': eps={value}: expected a number above 0 \(set norm.eps\)$"
     with pytest.raises(UserError, match=message):
         build_layer(name, eps=value)
+
+
+@pytest.mark.parametrize(
+    ("value", "reason"),
+    [
+        (1e-300, "lost in float32, which holds no number below 1.2e-38 in full; expected at least that"),
+        (1e-38, "lost in float32, which holds no number below 1.2e-38 in full; expected at least that"),
+        (1e39, "infinite in float32; expected at most 3e+38"),
+        (10**40, "infinite in float32; expected at most 3e+38"),
+    ],
+)
+@pytest.mark.parametrize("name", WITH_EPS)
+def test_eps_that_float32_does_not_hold_is_refused(
+    build_layer: Callable[..., nn.Module], name: str, value: float, reason: str
+) -> None:
+    with pytest.raises(UserError, match=re.escape(f"norm '{name}': eps={value}: {reason} (set norm.eps)")):
+        build_layer(name, eps=value)
+
+
+@pytest.mark.parametrize("value", [1.2e-38, 3.4e38])
+@pytest.mark.parametrize("name", WITH_EPS)
+def test_eps_that_float32_just_holds_gives_finite_numbers(
+    build_layer: Callable[..., nn.Module], rows: torch.Tensor, name: str, value: float
+) -> None:
+    assert torch.isfinite(build_layer(name, dtype=torch.float32, eps=value)(rows.float())).all()
+
+
+@pytest.mark.parametrize(
+    ("name", "options"),
+    [
+        ("batch_renorm", {"max_scale": 1e39}),
+        ("batch_renorm", {"max_shift": 10**400}),
+        ("noisy_batch", {"scale_deviation": 1e200}),
+        ("filter_response", {"learned_eps": 1e300}),
+        ("dynamic_tanh", {"alpha": 1e39}),
+    ],
+)
+def test_number_beyond_float32_is_refused(
+    build_layer: Callable[..., nn.Module], name: str, options: dict[str, Any]
+) -> None:
+    ((option, value),) = options.items()
+    with pytest.raises(UserError, match=rf"^norm '{name}': {option}={re.escape(str(value))}: infinite in float32"):
+        build_layer(name, **options)
+
+
+@pytest.mark.parametrize("option", ["warmup_steps", "ramp_steps"])
+def test_number_of_steps_is_one_that_can_be_counted(
+    build_layer: Callable[..., nn.Module], rows: torch.Tensor, option: str
+) -> None:
+    build_layer("batch_renorm", **{option: 2**53})(rows)
+    with pytest.raises(UserError, match=rf"^norm 'batch_renorm': {option}={2**53 + 1}: expected at most {2**53} "):
+        build_layer("batch_renorm", **{option: 2**53 + 1})
 
 
 @pytest.mark.parametrize("value", [1e-12, 1e-3, 1])

@@ -16,7 +16,7 @@ OPTIONS = [
     {"affine": False},
     {"momentum": None},
     {"running_statistics": False},
-    {"running_statistics": False, "momentum": None, "affine": False},
+    {"running_statistics": False, "affine": False},
     *ONLY_OURS,
 ]
 

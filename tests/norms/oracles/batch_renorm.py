@@ -6,7 +6,8 @@ OPTIONS = [
     {"warmup_steps": 0, "ramp_steps": 0},
     {"warmup_steps": 1, "ramp_steps": 0, "momentum": 0.7, "eps": 1e-3},
     {"warmup_steps": 1, "ramp_steps": 4, "max_scale": 1.5, "max_shift": 0.25},
-    {"warmup_steps": 0, "ramp_steps": 2, "max_scale": 1, "max_shift": 0},
+    {"warmup_steps": 0, "ramp_steps": 2, "max_scale": 1, "max_shift": 0.5},
+    {"max_scale": 1, "max_shift": 0},
 ]
 # r and d are constants in the gradient but not in finite differences; test_batch_renorm.py checks the gradient
 GRADCHECK = False
