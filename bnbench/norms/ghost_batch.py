@@ -52,15 +52,16 @@ class GhostBatch(nn.Module):
     def forward(self, inputs: Float[Tensor, "batch features"]) -> Float[Tensor, "batch features"]:
         """Return the normalized inputs, in their dtype."""
         if not self.training:
-            scale = torch.rsqrt(self.running_variance + self.eps)
-            return affine_of(inputs - self.running_mean, scale, self.weight, self.bias).to(inputs.dtype)
+            scale = torch.rsqrt(at_least_float32(self.running_variance) + self.eps)
+            centred = at_least_float32(inputs) - self.running_mean
+            return affine_of(centred, scale, self.weight, self.bias).to(inputs.dtype)
         rows = self.statistics.rows(inputs)
         require_two_rows("ghost batch norm", rows)
         sizes = part_sizes(rows, self.ghost_rows)
         first = self.statistics.first_row()
         here = sizes_within(sizes, first, first + len(inputs))
-        divisors = torch.tensor(sizes, dtype=torch.float64, device=inputs.device).to(self.running_mean.dtype)
         values = at_least_float32(inputs)
+        divisors = torch.tensor(sizes, dtype=values.dtype, device=inputs.device)
         sums = self.statistics.reduce(part_sums(values, here))  # (parts, features)
         centred = values - to_rows(sums / divisors.unsqueeze(1), here)
         squares = self.statistics.reduce(part_sums(centred * centred, here))

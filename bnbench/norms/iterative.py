@@ -10,7 +10,7 @@ from bnbench.errors import UserError
 from bnbench.functional import grouped_product
 from bnbench.norms.checks import require_divisor, require_positive, require_share
 from bnbench.norms.registration import norm
-from bnbench.norms.statistics import BatchStatistics, at_least_float32
+from bnbench.norms.statistics import BatchStatistics, at_least_float32, move_average, require_two_rows
 
 # Directions in which a batch does not vary, as with fewer rows than features, grow by half with every step; after 30 of
 # them rounding in float32 has made them infinite. Others have long arrived: 20 steps reach a millionth of the variance.
@@ -23,7 +23,8 @@ class Iterative(nn.Module):
 
     The inverse square root of the covariance comes from Newton–Schulz' iteration, which is made of products alone.
     After few steps the directions of least variance are not yet of full length, which the paper counts as a merit: they
-    are the ones a batch tells least about. With as many groups as features it is batch norm.
+    are the ones a batch tells least about. With as many groups as features it is batch norm in training; in evaluation
+    not quite, since what is remembered is the mean of the 1/√(σ² + ε), not that of the variances.
 
     Formula: y = γ W (x − μ) + β, W = P / √tr Σ after num_iterations steps P ← (3 P − P³ Σ / tr Σ) / 2 from P = I, with
         Σ = covariance of the group over the batch + ε I
@@ -73,7 +74,8 @@ class Iterative(nn.Module):
         if self.training:
             channels, whitening = self._of_batch(values)
         else:
-            channels, whitening = self._in_groups((values - self.running_mean).T), self.running_whitening
+            channels = self._in_groups((values - self.running_mean).T)
+            whitening = at_least_float32(self.running_whitening)
         matrices = self._in_groups(self.weight.unsqueeze(1)) * whitening
         whitened = grouped_product(matrices.to(channels.dtype), channels)
         return (whitened.flatten(0, 1).T + self.bias).to(inputs.dtype)
@@ -85,8 +87,7 @@ class Iterative(nn.Module):
         products stay within the range of float32 whatever the inputs. The result does not depend on the divisor.
         """
         rows = self.statistics.rows(values)
-        if rows < 2:
-            raise ValueError(f"iterative norm needs at least 2 rows to train, got a batch of {rows}")
+        require_two_rows("iterative norm", rows)
         mean = self.statistics.mean(values)
         centred = values - mean
         largest = self._in_groups(self.statistics.maximum(centred.detach().abs()))  # (groups, width)
@@ -96,10 +97,8 @@ class Iterative(nn.Module):
         whitening = inverse_square_root(
             covariance, offset=(sqrt(self.eps) / divisor).square(), num_iterations=self.num_iterations
         )
-        with torch.no_grad():
-            keep, share = 1 - self.momentum, self.momentum
-            self.running_mean.mul_(keep).add_(mean.detach() * share)
-            self.running_whitening.mul_(keep).add_(whitening.detach() / divisor * share)
+        move_average(self.running_mean, mean, share=self.momentum)
+        move_average(self.running_whitening, whitening.detach() / divisor, share=self.momentum)
         return channels, whitening
 
     def _in_groups(self, values: Tensor) -> Tensor:

@@ -6,7 +6,7 @@ from torch import Tensor, nn
 
 from bnbench.norms.checks import require_positive, require_share
 from bnbench.norms.registration import norm
-from bnbench.norms.statistics import BatchStatistics, at_least_float32
+from bnbench.norms.statistics import BatchStatistics, at_least_float32, move_average, require_two_rows
 
 
 @norm("switchable", batch_coupled=True)
@@ -52,7 +52,8 @@ class Switchable(nn.Module):
         from_batch = values - mean
         from_row = values - values.mean(1, keepdim=True)
         row_variance = (from_row * from_row).mean(1, keepdim=True)
-        means, variances = self.mean_weights.softmax(0), self.variance_weights.softmax(0)
+        means = at_least_float32(self.mean_weights).softmax(0)
+        variances = at_least_float32(self.variance_weights).softmax(0)
         # the weights sum to 1: mixed after centring, an offset of the inputs costs no digits
         centred = means[0] * from_batch + means[1] * from_row
         deviation = torch.sqrt(variances[0] * variance + variances[1] * row_variance + self.eps)
@@ -60,11 +61,7 @@ class Switchable(nn.Module):
 
     def _batch_statistics(self, values: Tensor) -> tuple[Tensor, Tensor]:
         rows, mean, variance = self.statistics.moments(values)
-        if rows < 2:
-            raise ValueError(f"switchable norm needs at least 2 rows to train, got a batch of {rows}")
-        with torch.no_grad():
-            # multiply and add rather than lerp_, which has no rule for stacks
-            keep, share = 1 - self.momentum, self.momentum
-            self.running_mean.mul_(keep).add_(mean.detach() * share)
-            self.running_variance.mul_(keep).add_(variance.detach() * (share * rows / (rows - 1)))
+        require_two_rows("switchable norm", rows)
+        move_average(self.running_mean, mean, share=self.momentum)
+        move_average(self.running_variance, variance.detach() * (rows / (rows - 1)), share=self.momentum)
         return mean, variance
