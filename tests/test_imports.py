@@ -23,6 +23,7 @@ LAYERS = (
         "config_errors",
         "configuration_packages",
         "class_path",
+        "source_version",
         "functional",
         "metric_facts",
         "free_memory",

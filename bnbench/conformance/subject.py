@@ -9,12 +9,12 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn.parameter import is_lazy
 
-from bnbench.class_path import source_version
 from bnbench.errors import UserError
 from bnbench.norms import NORMS, ChosenNorm, Norm, choose_norm
 from bnbench.norms.arguments import require_arguments
 from bnbench.norms.registration import Kind, registered_as
 from bnbench.seeding import generator, global_stream, key_random_streams
+from bnbench.source_version import source_version
 
 # divisible by what norms split features into: 2, 3, 4, 6, 8, 12
 NUM_FEATURES = 24

@@ -5,7 +5,7 @@ from typing import Any
 
 from torch import nn
 
-from bnbench.class_path import load_class_path, source_version
+from bnbench.class_path import load_class_path
 from bnbench.errors import UserError, nearest, with_article
 from bnbench.models.activations import stackable_activation
 from bnbench.models.initialisation import INITIALISATIONS, initialise
@@ -13,6 +13,7 @@ from bnbench.models.layers import StackableAlphaDropout, StackableDropout, Stack
 from bnbench.models.mlp import ACTIVATIONS, MLP, NORM_PLACEMENTS
 from bnbench.norms import ChosenNorm, MakeNorm
 from bnbench.seeding import global_stream, key_random_streams, one_thread
+from bnbench.source_version import source_version
 
 # where a built network keeps the names of the parameters of its norm layers
 _NORM_PARAMETERS = "_norm_parameters"
@@ -140,7 +141,8 @@ def model_version(model: Mapping[str, Any]) -> str | None:
     """Return what stands for the version of a custom model in its cells; None for the MLP."""
     if model["name"] != "custom":
         return None
-    return source_version(load_class_path(model["class_path"], key="model.class_path"))
+    class_path = model["class_path"]
+    return source_version(load_class_path(class_path, key="model.class_path"), named_in=class_path)
 
 
 def _replace_linears(network: nn.Module, norm: ChosenNorm, *, seed: int, include_output: bool) -> nn.Module:

@@ -7,11 +7,12 @@ from typing import Any
 
 from torch import nn
 
-from bnbench.class_path import load_class_path, source_version
+from bnbench.class_path import load_class_path
 from bnbench.errors import UserError, with_article
 from bnbench.norms.arguments import called_as, require_arguments
 from bnbench.norms.registration import NORMS, Kind, Norm, registered_as
 from bnbench.seeding import global_stream
+from bnbench.source_version import source_version
 
 MakeNorm = Callable[[int], nn.Module]
 
@@ -114,7 +115,7 @@ def _custom_norm(options: dict[str, Any], key: str) -> Norm:
     _require_factory(factory, f"{key}={class_path}")
     registered = registered_as(factory)
     if registered is None:
-        version = source_version(factory)
+        version = source_version(factory, named_in=str(class_path))
         return Norm(str(class_path), factory, kind or "activation", version, batch_coupled=False, minimum_batch=1)
     if kind not in (None, registered.kind):
         raise UserError(

@@ -9,10 +9,10 @@ from typing import Any, Literal, TypeVar, get_args
 
 from torch import nn
 
-from bnbench.class_path import source_version
 from bnbench.errors import UserError, nearest
 from bnbench.plugins import NORMS_GROUP
 from bnbench.registry import Registry
+from bnbench.source_version import definition_of, source_version
 
 Kind = Literal["activation", "weight"]
 Factory = TypeVar("Factory", bound=Callable[..., nn.Module])
