@@ -75,8 +75,11 @@ class Replicas(nn.Module):
         return run(list(self.parameters_stacked), self.buffers_stacked, inputs)
 
     def _run_one_by_one(self, inputs: Tensor) -> tuple[Tensor, tuple[Tensor, ...]]:
-        # unbind, not select: its gradient is one stack instead of R zero-filled copies
-        parameters = list(zip(*(stack.unbind() for stack in self.parameters_stacked), strict=True))
+        # unbind, not select: its gradient is one stack instead of R zero-filled copies; cloned, as its views cannot be
+        # written, and a network may write into its parameters, at a start that depends on the data say
+        parameters = list(
+            zip(*([view.clone() for view in stack.unbind()] for stack in self.parameters_stacked), strict=True)
+        )
         outputs, buffers = [], []
         for replica, member in enumerate(self._members):
             own_buffers = [stack[replica].clone() for stack in self.buffers_stacked]
@@ -87,6 +90,9 @@ class Replicas(nn.Module):
                 self._random_states[member] = torch.get_rng_state()
             outputs.append(output)
             buffers.append(own_buffers_after)
+        for stack, values in zip(self.parameters_stacked, zip(*parameters, strict=True), strict=True):
+            # into the data: what was written is kept, and no gradient knows of it
+            torch.stack([value.detach() for value in values], out=stack.data)
         return torch.stack(outputs), tuple(torch.stack(values) for values in zip(*buffers, strict=True))
 
     def finite(self) -> Tensor:

@@ -7,10 +7,12 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 
 from bnbench.errors import UserError
 from bnbench.norms import NORMS, choose_norm
 from bnbench.training.fit import may_stack
+from bnbench.training.replicas import Replicas
 
 STRANGERS = '''
 import torch
@@ -59,6 +61,35 @@ class Dependent(nn.Module):
         if inputs.mean() > 0:
             return inputs / (1 + inputs.abs().max())
         return inputs
+
+
+class StartsByTheData(nn.Module):
+    """Sets its parameters by the first batch it trains on."""
+
+    def __init__(self, num_features):
+        super().__init__()
+        self.shift = nn.Parameter(torch.zeros(num_features))
+        self.scale = nn.Parameter(torch.ones(num_features))
+        self.register_buffer("started", torch.tensor(False))
+
+    def start(self, inputs):
+        with torch.no_grad():
+            self.shift.copy_(-inputs.mean(0))
+            self.scale.copy_(1 / (inputs.std(0) + 0.1))
+
+    def forward(self, inputs):
+        if self.training and not self.started:
+            self.start(inputs)
+            self.started.fill_(True)
+        return (inputs + self.shift) * self.scale
+
+
+class StartsBehindAutograd(StartsByTheData):
+    """The same, by another way."""
+
+    def start(self, inputs):
+        self.shift.data.copy_(-inputs.detach().mean(0))
+        self.scale.data = 1 / (inputs.detach().std(0) + 0.1)
 
 
 class Item(nn.Module):
@@ -143,6 +174,22 @@ def strangers(tmp_path_factory: pytest.TempPathFactory) -> Any:
         yield
 
 
+@pytest.mark.parametrize("norm", ["StartsByTheData", "StartsBehindAutograd"])
+def test_what_a_network_writes_into_its_parameters_is_kept(norm: str) -> None:
+    layers, alone = ([choose_norm(custom(norm)).maker(0)(3) for _ in range(2)] for _ in range(2))
+    replicas = Replicas(layers, stacked=False, seeds=(0, 1))
+    batches = torch.randn(3, 2, 5, 3, generator=torch.Generator().manual_seed(0))
+    for batch in batches:
+        outputs = replicas(batch)
+        gradients = torch.autograd.grad(outputs.square().sum(), replicas.trained)
+        for replica, layer in enumerate(alone):
+            own_outputs = layer(batch[replica])
+            own_gradients = torch.autograd.grad(own_outputs.square().sum(), list(layer.parameters()))
+            assert torch.equal(outputs[replica], own_outputs)
+            for stacks, own in ((replicas.trained, layer.parameters()), (gradients, own_gradients)):
+                assert all(torch.equal(stack[replica], value) for stack, value in zip(stacks, own, strict=True))
+
+
 def custom(name: str) -> dict[str, Any]:
     return {"name": "custom", "class_path": f"strange_norms:{name}"}
 
@@ -173,7 +220,7 @@ def test_layers_of_torch_stack_by_class_path(
     assert stacks(configure, task_of, {"name": "custom", "class_path": class_path})
 
 
-SEQUENTIAL = ["GlobalNoise", "Dependent", "Item", "EvaluationOnly"]
+SEQUENTIAL = ["GlobalNoise", "Dependent", "StartsByTheData", "StartsBehindAutograd", "Item", "EvaluationOnly"]
 
 
 @pytest.mark.parametrize("norm", SEQUENTIAL)
