@@ -13,7 +13,7 @@ from bnbench.conformance.costs import Costs, costs_if_it_runs
 from bnbench.conformance.finding import Finding, Verdict, failed, not_applicable
 from bnbench.conformance.raised import said
 from bnbench.conformance.registration import CHECKS
-from bnbench.conformance.subject import NUM_FEATURES, Subject, subject_of
+from bnbench.conformance.subject import NUM_FEATURES, NUM_ROWS, Subject, subject_of
 from bnbench.conformance.traits import Traits, traits_if_it_runs
 from bnbench.errors import UserError
 from bnbench.norms.registration import Kind
@@ -91,7 +91,8 @@ def _meet(name: str, subject: Subject) -> Finding:
         entry = subject.norm.entry
         raise error if entry in str(error) else UserError(f"norm '{entry}' in check {name}: {error}") from error
     except (Exception, SystemExit) as error:  # raised by the norm: a stranger's code may do anything
-        if subject.smallest_batch > USUAL_SMALLEST_BATCH and refuses_rows(error):
+        picky = subject.smallest_batch > USUAL_SMALLEST_BATCH or subject.num_rows != NUM_ROWS
+        if picky and refuses_rows(error):
             outcome = not_applicable(f"it asks for batches that the norm refuses: {said(error)}")
         else:
             outcome = failed(said(error), "the norm raised where it should compute")

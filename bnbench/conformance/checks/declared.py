@@ -3,9 +3,11 @@
 import torch
 from torch import nn
 
+from bnbench.conformance.batches import refusal_in_training
 from bnbench.conformance.change import relative_change
 from bnbench.conformance.finding import Outcome, failed, not_applicable, noted, passed
 from bnbench.conformance.passes import outputs_of, train
+from bnbench.conformance.raised import said
 from bnbench.conformance.registration import check
 from bnbench.conformance.subject import Subject
 from bnbench.conformance.traits import traits_if_it_runs
@@ -42,13 +44,13 @@ def declared_minimum_batch(subject: Subject) -> Outcome:
     """The smallest batch that is declared trains; one row less is refused."""
     norm = registered_as(subject.norm.norm.factory)
     if norm is None:
-        return not_applicable(UNREGISTERED)
+        return _undeclared(subject)
     smallest = norm.minimum_batch
     refusal = _refusal(subject, smallest)
     if refusal is not None:
         return failed(
             f"a batch of {smallest} raises {refusal}",
-            f"minimum_batch is {smallest} (2 with batch_coupled, else 1): a run starts and then breaks",
+            f"minimum_batch is {smallest} (undeclared: 2 with batch_coupled, else 1): a run starts and then breaks",
         )
     if smallest == 1:
         return passed("a batch of 1 trains", "any batch will do")
@@ -56,21 +58,26 @@ def declared_minimum_batch(subject: Subject) -> Outcome:
     if refusal is None:
         return failed(
             f"a batch of {smallest - 1} trains, declared are at least {smallest}",
-            "a last batch of one row would go through in silence, with a variance of 0",
+            "batches are refused that it could train on, or go through in silence where the norm should refuse them",
         )
     return passed(f"a batch of {smallest} trains, one of {smallest - 1} raises {refusal}", "as declared")
 
 
+def _undeclared(subject: Subject) -> Outcome:
+    """What nobody declares is no fail, where the refusal is clear."""
+    smallest = subject.smallest_batch
+    if smallest <= 2:  # rows to take statistics over, of which a single one has none: batch_of_one tells
+        return not_applicable(UNREGISTERED)
+    return noted(
+        f"the smallest batch it trains on is {smallest}; one row less raises {_refusal(subject, smallest - 1)}",
+        f"a run with smaller batches breaks; @norm(…, minimum_batch={smallest}) would have it refused before it starts",
+    )
+
+
 def _refusal(subject: Subject, rows: int) -> str | None:
     """Return what a step of training on a batch of so many rows raises, if anything."""
-    layer, inputs = subject.build(), subject.inputs(rows).requires_grad_()
-    try:
-        outputs = outputs_of(layer, inputs)
-        if outputs.requires_grad:
-            outputs.sum().backward()
-    except Exception as error:  # raised by the norm: a stranger's code may raise anything
-        return f"{type(error).__name__}: {error}".splitlines()[0]
-    return None
+    error = refusal_in_training(subject, rows)
+    return None if error is None else said(error)
 
 
 @check("declared_activation")

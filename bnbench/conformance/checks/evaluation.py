@@ -3,13 +3,14 @@
 from collections.abc import Sequence
 
 import torch
+from torch import Tensor, nn
 
 from bnbench.conformance.change import relative_change
-from bnbench.conformance.finding import Outcome, not_applicable, noted, passed
-from bnbench.conformance.passes import fixed_randomness
+from bnbench.conformance.finding import Outcome, failed, not_applicable, noted, passed
+from bnbench.conformance.passes import fixed_randomness, outputs_of
 from bnbench.conformance.registration import check
 from bnbench.conformance.subject import Subject
-from bnbench.conformance.traits import traits_if_it_runs
+from bnbench.conformance.traits import Traits, traits_if_it_runs
 
 SMALL_BATCHES = (4, 2)
 STEPS = 200
@@ -19,14 +20,18 @@ LARGE_BATCH = 1024
 # 0.08 (plain averages over all of them); batch norm, whose momentum averages over some 19, comes to 0.24, a variance
 # divided by n = 2 to 0.6. Not a matter of right and wrong, so the margins are narrow.
 FAR = 0.15
+# Of what is equal float32 leaves 1e-6; forgotten statistics and forgotten normalization show by 0.1 and more.
+SAME = 1e-4
 
 
 @check("evaluation_distance")
 def evaluation_distance(subject: Subject) -> Outcome:
     """Trained on small batches of one distribution, it evaluates as it would train on a large batch of it."""
     traits = traits_if_it_runs(subject)
-    if traits is None or not traits.stateful:
-        return not_applicable("it remembers nothing of training")
+    if traits is None:
+        return not_applicable("the norm raises on ordinary inputs")
+    if not traits.stateful:
+        return _without_memory(subject, traits)
     distances = {rows: _distance(subject, rows) for rows in SMALL_BATCHES}
     known = {rows: distance for rows, distance in distances.items() if distance is not None}
     if not known:
@@ -38,6 +43,50 @@ def evaluation_distance(subject: Subject) -> Outcome:
             "evaluation is far from training when the batches are small: its statistics are noisy, biased or behind",
         )
     return passed(f"relative distance {measured}", "what evaluation uses is what training has seen")
+
+
+def _without_memory(subject: Subject, traits: Traits) -> Outcome:
+    """What remembers nothing evaluates as it trains, but where it draws or is meant otherwise."""
+    if traits.random:
+        return not_applicable("it remembers nothing of training, and draws")
+    large_batch = subject.inputs(LARGE_BATCH)
+    difference = relative_change(*(_outputs(subject.build(), large_batch, training) for training in (True, False)))
+    if difference <= SAME:
+        return not_applicable("it remembers nothing of training, and evaluates as it trains")
+    measured = f"relative distance {difference:.2g}, whatever it is trained on"
+    # what couples rows in training alone needs statistics to evaluate: those it has stay where they started
+    idle = [] if traits.rows_coupled_in_evaluation or not traits.rows_coupled_in_training else _idle(subject)
+    if idle:
+        return failed(
+            f"training never moves {' and '.join(idle)}, with which evaluation computes: {measured}",
+            "running statistics are not updated: a trained network is evaluated with those of a fresh one",
+        )
+    return noted(measured, "evaluation computes something else than training and remembers nothing that explains it")
+
+
+def _idle(subject: Subject) -> list[str]:
+    """Return the buffers that move the outputs in evaluation and not in training."""
+    inputs = subject.inputs()
+    idle = []
+    for name, buffer in subject.build().named_buffers():
+        if not buffer.is_floating_point():
+            continue
+        changes = []
+        for training in (True, False):
+            layer = subject.build()
+            with torch.no_grad():
+                layer.get_buffer(name).mul_(1.5).add_(0.5)
+            changes.append(
+                relative_change(_outputs(subject.build(), inputs, training), _outputs(layer, inputs, training))
+            )
+        if changes[0] <= SAME < changes[1]:
+            idle.append(name)
+    return idle
+
+
+def _outputs(layer: nn.Module, inputs: Tensor, training: bool) -> Tensor:
+    with torch.no_grad():
+        return outputs_of(layer.train(training), inputs)
 
 
 def _distance(subject: Subject, rows: int) -> float | None:

@@ -42,7 +42,8 @@ def layout(subject: Subject) -> Outcome:
     """(batch, features) is read as such: a batch with as many rows as features is treated like any other."""
     complaints = {
         (training, rows): _complaint(subject, rows, training)
-        for training, rows in product(MODES, (*_square(subject), *_other(subject)))
+        for training, rows in product(MODES, (*_square(subject), *_fewer(subject), *_more(subject)))
+        if rows >= subject.smallest_batch or not training
     }
     outcome = _one_sided(subject, complaints)
     if outcome is not None:
@@ -50,10 +51,15 @@ def layout(subject: Subject) -> Outcome:
     computed = [place for place, complaint in complaints.items() if complaint is None or not complaint.raised]
     if not computed:
         return not_applicable("it returns no (batch, features), whatever the number of rows")
-    outcome = _parameters_on_rows(subject, computed) or _dependence(subject, computed) or _same_rows(subject, computed)
+    outcome = (
+        _parameters_on_rows(subject, computed)
+        or _misread(subject, computed)
+        or _dependence(subject, computed)
+        or _same_rows(subject, computed)
+    )
     if outcome is not None:
         return outcome
-    squares, others = (" and ".join(map(str, sizes)) for sizes in (_square(subject), _other(subject)))
+    squares, others = (" and ".join(map(str, sizes)) for sizes in (_square(subject), _more(subject)))
     return passed(
         f"batches of {squares} rows like those of {others}",
         "rows and features are told apart, also where there are as many of one as of the other",
@@ -65,10 +71,16 @@ def _square(subject: Subject) -> list[int]:
     return sorted({subject.num_features, subject.num_inputs})
 
 
-def _other(subject: Subject) -> list[int]:
+def _more(subject: Subject) -> list[int]:
     # two, so that a norm which refuses one number of rows for its own reasons is not taken for confused
     largest = max(_square(subject))
     return [largest + 2, largest + 3]
+
+
+def _fewer(subject: Subject) -> list[int]:
+    # on this side too: fewer rows than features are a covariance without inverse, which has nothing to do with N = C
+    smallest = min(_square(subject))
+    return [rows for rows in (smallest - 3, smallest - 2) if rows > 1]
 
 
 def _complaint(subject: Subject, rows: int, training: bool) -> _Complaint | None:
@@ -84,12 +96,17 @@ def _complaint(subject: Subject, rows: int, training: bool) -> _Complaint | None
 def _one_sided(subject: Subject, complaints: dict[Place, _Complaint | None]) -> Outcome | None:
     """Warnings or errors that come with every N ≠ C and not with N = C, or the other way round."""
     for training in MODES:
-        square, other = (
-            [complaints[training, rows] for rows in sizes] for sizes in (_square(subject), _other(subject))
+        square, fewer, more = (
+            [complaints[training, rows] for rows in sizes if (training, rows) in complaints]
+            for sizes in (_square(subject), _fewer(subject), _more(subject))
         )
-        for here, there, where in ((other, square, "N ≠ C and not N = C"), (square, other, "N = C and not N ≠ C")):
-            first = here[0]
-            if first is None or None in here or any(there):
+        other = [*fewer, *more]
+        sides = [(other, square, "N ≠ C and not N = C")]
+        if fewer:  # else what is said of N = C may be said of small batches
+            sides.append((square, other, "N = C and not N ≠ C"))
+        for here, there, where in sides:
+            first = here[0] if here else None
+            if first is None or None in here or not there or any(there):
                 continue
             return failed(
                 f"{'raises' if first.raised else 'warns'} with {where}: “{first.text}”",
@@ -130,7 +147,7 @@ def _dependence(subject: Subject, computed: list[Place]) -> Outcome | None:
     for training in MODES:
         square, other = (
             {rows: _depends(subject, rows, training) for rows in sizes if (training, rows) in computed}
-            for sizes in (_square(subject), _other(subject))
+            for sizes in (_square(subject), _more(subject))
         )
         for rows, depends in square.items():
             if other and depends not in other.values():
@@ -143,13 +160,47 @@ def _dependence(subject: Subject, computed: list[Place]) -> Outcome | None:
     return None
 
 
+def _misread(subject: Subject, computed: list[Place]) -> Outcome | None:
+    """A value that moves other rows and not its own, or of other rows other features and not its own.
+
+    Whatever the statistics, the value is one of those of its row and its feature. Where a layer draws, its own row may
+    be the one that is dropped.
+    """
+    traits = traits_if_it_runs(subject)
+    if subject.kind == "weight" or traits is None or traits.random:
+        return None
+    for training, rows in computed:
+        for row, column in ((0, 0), (1, subject.num_features - 1), (rows - 2, min(2, subject.num_features - 1))):
+            moved = _moved(subject, rows, training, row, column)
+            its_row = moved[row].clone()
+            moved[row] = False
+            own = "row" if moved.any() and not its_row.any() else "feature"
+            if moved.any() and (own == "row" or not moved[:, column].any()):
+                other_row, other_column = moved.nonzero()[0].tolist()
+                return failed(
+                    f"in {_mode(training)}, with {rows} rows, the value at row {row} and feature {column} moves one "
+                    f"at row {other_row} and feature {other_column} and none of its own {own} there",
+                    "rows and features are taken for one another, whatever the size of the batch",
+                )
+    return None
+
+
+def _moved(subject: Subject, rows: int, training: bool, row: int, column: int) -> Tensor:
+    """Return which outputs change when one input value does, upwards or downwards."""
+    inputs = subject.inputs(rows)
+    before = _outputs(subject.build(), inputs, training)
+    moved = torch.zeros_like(before, dtype=torch.bool)
+    for step in (10, -10):
+        changed = inputs.clone()
+        changed[row, column] += step
+        change = (_outputs(subject.build(), changed, training) - before).abs()
+        moved |= change > MATTERS * before.norm() / before.numel() ** 0.5
+    return moved
+
+
 def _depends(subject: Subject, rows: int, training: bool) -> str:
     """Return in words where else the outputs change when one input value changes."""
-    inputs = subject.inputs(rows)
-    changed = inputs.clone()
-    changed[0, 0] += 10
-    before, after = (_outputs(subject.build(), values, training) for values in (inputs, changed))
-    moved = (after - before).abs() > MATTERS * before.norm() / before.numel() ** 0.5
+    moved = _moved(subject, rows, training, 0, 0)
     if subject.kind == "weight":  # an input feature has no column of its own among the outputs
         places = {"other rows": moved[1:]}
     else:
@@ -162,7 +213,7 @@ def _same_rows(subject: Subject, computed: list[Place]) -> Outcome | None:
     traits = traits_if_it_runs(subject)
     if traits is None or traits.random:
         return None
-    smaller, larger = _other(subject)
+    smaller, larger = _more(subject)
     inputs = subject.inputs(larger)
     for training, rows in product(MODES, _square(subject)):
         coupled = traits.rows_coupled_in_training if training else traits.rows_coupled_in_evaluation
