@@ -6,6 +6,7 @@ from typing import Any, Literal
 
 import numpy as np
 
+from bnbench.metric_facts import facts_of
 from bnbench.records import Record, canonical_json
 from bnbench.scoring.collect import TUNING, EntryCurves, WorkloadCurves, collect, newest_ladder
 from bnbench.scoring.comparison import Comparison, SeedTimes, compare_with_reference
@@ -191,7 +192,8 @@ def _contender(
         return None
     entry = scored[choice.rate]
     times = _times(entry, workload, target)
-    final, _ = final_metric(entry.finals, entry.diverged, trivial=entry.trivial)
+    possible = facts_of(workload.rules.metric).possible
+    final, _ = final_metric(entry.finals, entry.diverged, trivial=entry.trivial, possible=possible)
     return Contender(
         entry=entry.entry,
         norm=entry.norm,
