@@ -5,6 +5,8 @@ from collections.abc import Callable, Sequence
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from bnbench.errors import UserError
+
 MakeNorm = Callable[[int], nn.Module]
 
 ACTIVATIONS: dict[str, Callable[[], nn.Module]] = {
@@ -59,6 +61,7 @@ class MLP(nn.Module):
 
     `make_norm(num_features)` is called once per hidden width, and for the inputs (`input_norm`) and the outputs
     (`logits_norm`) when asked for. With `residual`, blocks whose width does not change add their input to their output.
+    Raises UserError for a norm of the inputs or outputs that is a nonlinearity too: it would cut them off.
     """
 
     def __init__(
@@ -77,7 +80,7 @@ class MLP(nn.Module):
         logits_norm: bool = False,
     ) -> None:
         super().__init__()
-        self.input_norm = make_norm(num_inputs) if input_norm else nn.Identity()
+        self.input_norm = _without_activation(make_norm(num_inputs), "input_norm") if input_norm else nn.Identity()
         self.hidden = nn.ModuleList(
             Block(
                 before,
@@ -92,7 +95,7 @@ class MLP(nn.Module):
             for before, width in zip((num_inputs, *hidden), hidden, strict=False)
         )
         self.output = nn.Linear(hidden[-1] if hidden else num_inputs, num_outputs)
-        self.logits_norm = make_norm(num_outputs) if logits_norm else nn.Identity()
+        self.logits_norm = _without_activation(make_norm(num_outputs), "logits_norm") if logits_norm else nn.Identity()
 
     def forward(self, inputs: Float[Tensor, "batch inputs"]) -> Float[Tensor, "batch outputs"]:
         """Return logits or predictions."""
@@ -100,3 +103,13 @@ class MLP(nn.Module):
         for block in self.hidden:
             hidden = block(hidden)
         return self.logits_norm(self.output(hidden))
+
+
+def _without_activation(norm: nn.Module, option: str) -> nn.Module:
+    """Return the norm; raise UserError where it brings an activation to a place that has none."""
+    if getattr(norm, "replaces_activation", False):
+        raise UserError(
+            f"model.{option}=true: {type(norm).__name__} replaces the activation, and no activation stands there; set "
+            f"model.{option}=false, or leave out the norm's own (filter_response: norm.threshold=false)"
+        )
+    return norm

@@ -19,7 +19,8 @@ class FilterResponse(nn.Module):
     √ε_l is the size of x from which on the output saturates.
 
     The thresholded unit max(y, τ) is the activation that belongs to the norm and takes the place of the network's own
-    (`replaces_activation`); with `threshold=false` there is no τ, and the network keeps its activation.
+    (`replaces_activation`); with `threshold=false` there is no τ, and the network keeps its activation. At the inputs
+    and the outputs of the MLP, where no activation stands, only that is taken.
 
     Formula: y = max(τ, γ x / √(x² + |ε_l| + ε) + β)
     Shapes: (batch, features) → (batch, features)

@@ -92,6 +92,18 @@ def test_norm_that_replaces_the_activation_is_the_only_nonlinearity_of_its_block
     torch.testing.assert_close(network(x), network.output(hidden))
 
 
+@pytest.mark.parametrize("option", ["input_norm", "logits_norm"])
+def test_norm_that_replaces_the_activation_is_refused_where_there_is_none(
+    network: Callable[..., nn.Module], option: str
+) -> None:
+    """A threshold would cut off the inputs, or the logits below it."""
+    message = rf"^model.{option}=true: FilterResponse replaces the activation, .*model.{option}=false, .*norm.threshold"
+    with pytest.raises(UserError, match=message):
+        network("filter_response", **{option: True})
+    made = network({"name": "filter_response", "threshold": False}, **{option: True})
+    assert made.get_submodule(option).get_parameter("weight").ndim == 1
+
+
 @pytest.mark.parametrize("placement", NORM_PLACEMENTS)
 @pytest.mark.parametrize(
     ("norm", "replaced"),

@@ -91,6 +91,8 @@ OPTIONS_OF_13: dict[str, dict[str, Any]] = {
 
 def setting_for(norm: str, setting: str) -> dict[str, Any]:
     options = OPTIONS_OF_13.get(norm, {}) if 13 in SETTINGS[setting]["model__hidden"] else {}
+    if norm == "filter_response" and SETTINGS[setting].get("model__input_norm"):
+        options = {"threshold": False}  # there is no activation at the inputs for it to replace
     return {**SETTINGS[setting], "norm": {"name": norm, **options}}
 
 
