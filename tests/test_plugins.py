@@ -55,7 +55,7 @@ def test_norm_of_a_plugin_is_found_by_its_name(site: Path, plant: Plant) -> None
     files = {"planted/__init__.py": SOURCE.format(name="planted"), "other.py": SOURCE.format(name="other")}
     plant(site, "bnbench-planted", files, norms={"planted": "planted:Planted", "other": "other"})
     assert set(NORMS.names()) == {*BUILT_IN, "planted", "other"}
-    assert choose_norm({"name": "planted", "scale": 2.0}).entry == "planted(scale=2.0)"
+    assert choose_norm({"name": "planted", "scale": 2.0}).entry == "planted(scale=2)"
     assert NORMS.distribution("planted") == "bnbench-planted 1.0"
     assert NORMS.distribution("batch") == "bnbench"
     assert broken_plugins() == ()

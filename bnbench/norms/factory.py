@@ -88,7 +88,14 @@ def _of_other_kind(argument: int | nn.Linear, error: BaseException) -> str:
 def _plain(value: Any) -> str:
     if value is None:
         return "null"
-    return str(value).lower() if isinstance(value, bool) else str(value)
+    return str(value).lower() if isinstance(value, bool) else str(_one_spelling(value))
+
+
+def _one_spelling(value: Any) -> Any:
+    """Return numbers that are equal as one, 2.0 as 2 and -0.0 as 0: they have one cell id, and so one name."""
+    if isinstance(value, list | tuple):
+        return [_one_spelling(item) for item in value]
+    return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
 def choose_norm(config: Mapping[str, Any], *, key: str = "norm.class_path") -> ChosenNorm:

@@ -12,6 +12,7 @@ from torch import nn
 from bnbench.errors import UserError
 from bnbench.norms import NORMS, choose_norm
 from bnbench.norms.registration import norm as register
+from bnbench.records import canonical_json
 
 
 @pytest.mark.parametrize("name", NORMS.names())
@@ -31,6 +32,26 @@ def test_norm_at_its_defaults_is_called_by_its_name(name: str) -> None:
 )
 def test_entry_names_the_options_that_differ(config: dict[str, Any], entry: str) -> None:
     assert choose_norm(config).entry == entry
+
+
+@pytest.mark.parametrize(
+    ("values", "written"),
+    [
+        ((2, 2.0), "2"),
+        ((0, 0.0, -0.0), "0"),
+        ((10**20, 1e20), "100000000000000000000"),
+        ((0.1,), "0.1"),
+        ((1e-5,), "1e-05"),
+        ((-1.5,), "-1.5"),
+        (([1, 2.0], (1.0, 2)), "[1, 2]"),
+        ((True,), "true"),
+        (("2.0",), "2.0"),
+    ],
+)
+def test_values_with_one_cell_id_have_one_name(values: tuple[Any, ...], written: str) -> None:
+    chosen = [choose_norm({"name": "custom", "class_path": "torch.nn:Identity", "k": value}) for value in values]
+    assert {each.entry for each in chosen} == {f"torch.nn:Identity(k={written})"}
+    assert len({canonical_json(each.options) for each in chosen}) == 1
 
 
 @pytest.mark.parametrize(
@@ -110,7 +131,7 @@ def test_class_and_function_from_a_file_are_norms(tmp_path: Path, monkeypatch: p
     for name in ("Mine", "mine"):
         chosen = choose_norm({"name": "custom", "class_path": f"norms_of_a_file:{name}", "scale": 3.0})
         assert chosen.maker(0)(4)(torch.ones(1, 4)).tolist() == [[3.0] * 4]
-        assert chosen.entry == f"norms_of_a_file:{name}(scale=3.0)"
+        assert chosen.entry == f"norms_of_a_file:{name}(scale=3)"
 
 
 def test_version_of_a_stranger_follows_its_source(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -241,7 +262,7 @@ def test_class_path_of_a_decorated_norm_goes_by_its_name(tmp_path: Path, monkeyp
         "def doubled_linear(linear, *, times: float = 2.0):\n    return nn.Sequential(linear)\n"
     )
     chosen = choose_norm({"name": "custom", "class_path": "decorated_norms:doubled_linear", "kind": None, "times": 3.0})
-    assert (chosen.entry, chosen.norm.kind) == ("doubled_linear(times=3.0)", "weight")
+    assert (chosen.entry, chosen.norm.kind) == ("doubled_linear(times=3)", "weight")
     with pytest.raises(UserError, match=r"norm.kind=activation: .* registered as 'doubled_linear' of kind weight"):
         choose_norm({"name": "custom", "class_path": "decorated_norms:doubled_linear", "kind": "activation"})
 
