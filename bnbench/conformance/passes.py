@@ -14,6 +14,9 @@ from bnbench.conformance.change import relative_change
 from bnbench.conformance.subject import Subject
 from bnbench.seeding import generator
 
+# steps, after which what acts late, or every so often, has acted
+LONG_RUN = 60
+
 
 @contextmanager
 def fixed_randomness(seed: int = 0) -> Iterator[None]:

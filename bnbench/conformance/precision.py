@@ -24,7 +24,7 @@ class _Widened(TorchDispatchMode):
     """Every conversion to fewer digits than `dtype` has is to `dtype` instead."""
 
     def __init__(self, dtype: torch.dtype) -> None:
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call]
         self.dtype = dtype
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:

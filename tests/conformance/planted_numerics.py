@@ -38,6 +38,33 @@ class BatchWithoutEpsilon(nn.Module):
         return (centred / centred.square().mean(0).sqrt()).to(inputs.dtype)
 
 
+class GuardsWholeBatches(nn.Module):
+    """Divides by lengths of 0 wherever one row is not 0."""
+
+    def __init__(self, num_features: int) -> None:
+        super().__init__()
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        values = _single(inputs)
+        lengths = values.square().mean(1, keepdim=True).sqrt()
+        return (values / torch.where((lengths > 0).any(), lengths, lengths + 1)).to(inputs.dtype)
+
+
+class GuardsWholeFeatures(nn.Module):
+    """Divides by deviations of 0 wherever one feature moves."""
+
+    def __init__(self, num_features: int) -> None:
+        super().__init__()
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        if not self.training:
+            return inputs
+        centred = _single(inputs)
+        centred = centred - centred.mean(0)
+        squares = centred.square().mean(0)
+        return (centred * torch.rsqrt(squares + torch.where((squares > 0).any(), 0.0, 1.0))).to(inputs.dtype)
+
+
 class UnbiasedByTwo(nn.Module):
     """Divides the squares by two rows less than there are."""
 

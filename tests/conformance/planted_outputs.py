@@ -59,6 +59,33 @@ class WritesIntoInput(Layer):
         return super().forward(inputs)
 
 
+class WritesWithoutGradients(Layer):
+    """To save memory where no graph is recorded."""
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        outputs = super().forward(inputs)
+        return outputs if torch.is_grad_enabled() else inputs.copy_(outputs)
+
+
+class WritesIntoEvenBatches(Layer):
+    def forward(self, inputs: Tensor) -> Tensor:
+        return super().forward(inputs if len(inputs) % 2 else inputs.detach().sub_(inputs.detach().mean(1, True)))
+
+
+class WritesIntoSlices(Layer):
+    """What is not in one piece is put there in place."""
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        return super().forward(inputs if inputs.is_contiguous() else inputs.detach().mul_(2))
+
+
+class AnotherWithoutGradients(Layer):
+    """A short cut for inference that leaves out the affine."""
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        return super().forward(inputs) if torch.is_grad_enabled() else self.normed(inputs)
+
+
 class NormalizesSingleElements(Layer):
     """Over an axis of length 1, as of an image of one pixel: nothing of the input is left."""
 

@@ -19,6 +19,39 @@ class ClampedDifference(nn.Module):
         return ((values - mean) * torch.rsqrt(variance + 1e-5)).to(inputs.dtype)
 
 
+class MeanAsProduct(nn.Module):
+    """Means by a product with ones, which autocast computes in half precision."""
+
+    means: Tensor
+
+    def __init__(self, num_features: int) -> None:
+        super().__init__()
+        self.register_buffer("means", torch.full((num_features, num_features), 1 / num_features))
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        values = inputs.to(torch.promote_types(inputs.dtype, torch.float32))
+        means = self.means.to(values.dtype)
+        centred = values - values @ means
+        return (centred * torch.rsqrt(centred.square() @ means + 1e-5)).to(inputs.dtype)
+
+
+class RunningMeanInHalf(nn.Module):
+    """Takes its own mean in float32, and the one it remembers in the precision of the inputs."""
+
+    running_mean: Tensor
+
+    def __init__(self, num_features: int) -> None:
+        super().__init__()
+        self.register_buffer("running_mean", torch.zeros(num_features))
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        values = inputs.to(torch.promote_types(inputs.dtype, torch.float32))
+        mean = values.mean(0) if self.training else self.running_mean
+        if self.training:
+            self.running_mean.mul_(0.9).add_(0.1 * inputs.detach().mean(0))
+        return (values - mean).to(inputs.dtype)
+
+
 class AlwaysInHalf(nn.Module):
     """In bfloat16, whatever it is given."""
 

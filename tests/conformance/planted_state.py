@@ -65,6 +65,36 @@ class PythonCounter(Centring):
         self.running_mean.mul_(1 - 1 / self.steps).add_(mean / self.steps)
 
 
+class LateCounter(Centring):
+    """A step count that is no buffer and says nothing before the thousandth step."""
+
+    def __init__(self, num_features: int) -> None:
+        super().__init__(num_features)
+        self.steps = 0
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        self.steps += self.training
+        return super().forward(inputs) * (1 if self.steps < 1000 else 2)
+
+
+class FirstEvaluation(Centring):
+    """Takes the mean of the first rows it evaluates for that of all others, until it trains again."""
+
+    def __init__(self, num_features: int) -> None:
+        super().__init__(num_features)
+        self.mean_of_rows: Tensor | None = None
+
+    def train(self, mode: bool = True) -> Self:
+        self.mean_of_rows = None
+        return super().train(mode)
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        if not self.training and self.mean_of_rows is None:
+            self.mean_of_rows = inputs.detach().mean(0)
+        outputs = super().forward(inputs)
+        return outputs if self.mean_of_rows is None else outputs - self.mean_of_rows
+
+
 class ConstructorDraw(Centring):
     """A random scale that no buffer holds."""
 
@@ -184,6 +214,21 @@ class LateBuffer(Centring):
 class DropsOut(Centring):
     def forward(self, inputs: Tensor) -> Tensor:
         return functional.dropout(super().forward(inputs), 0.1, self.training)
+
+
+class DropsOutLate(Centring):
+    """After a warm-up of 20 steps."""
+
+    steps: Tensor
+
+    def __init__(self, num_features: int) -> None:
+        super().__init__(num_features)
+        self.register_buffer("steps", torch.zeros(()))
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        self.steps.add_(self.training)
+        outputs = super().forward(inputs)
+        return functional.dropout(outputs, 0.1, self.training) if self.steps > 20 else outputs
 
 
 class PythonRandom(Centring):

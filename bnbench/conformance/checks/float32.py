@@ -55,8 +55,8 @@ def _exact_and_allowed(layer: nn.Module, inputs: Tensor) -> tuple[Tensor, float]
 
     def outputs_at(values: Tensor) -> Tensor:
         restore(layer, start)
-        with widened(torch.float64), torch.no_grad():
-            return outputs_of(layer, values)
+        with widened(torch.float64):
+            return outputs_of(layer, values).detach()
 
     rounding = torch.finfo(torch.float32).eps / 2
     exact = outputs_at(inputs)

@@ -1,13 +1,23 @@
 """What a layer returns: shape, precision, and whether it has anything to do with the inputs."""
 
 import re
+from itertools import product
 
 import torch
 from torch import Tensor, nn
 
 from bnbench.conformance.change import relative_change
 from bnbench.conformance.finding import Outcome, failed, not_applicable, noted, passed
-from bnbench.conformance.passes import fixed_randomness, global_generators, outputs_of, restore, tensors_of, train
+from bnbench.conformance.passes import (
+    NOT_REPEATED,
+    fixed_randomness,
+    global_generators,
+    outputs_of,
+    repeats,
+    restore,
+    tensors_of,
+    train,
+)
 from bnbench.conformance.registration import check
 from bnbench.conformance.subject import NUM_ROWS, Subject
 
@@ -53,17 +63,35 @@ def output_dtype(subject: Subject) -> Outcome:
 
 @check("input_unchanged")
 def input_unchanged(subject: Subject) -> Outcome:
-    """The inputs are as they were after the layer has read them."""
-    for training in (True, False):
-        given = subject.inputs()
-        outputs_of(subject.build().train(training), given, copy=False)
-        change = relative_change(given, subject.inputs())
-        if change > 0:
+    """The inputs are as they were after the layer has read them, and the outputs the same with and without a graph."""
+    # as many rows as features, and not; in one piece and not; of all these in-place code may make a difference
+    cases = product((True, False), (subject.num_rows, subject.rows(subject.num_features)), (False, True))
+    for training, rows, is_strided in cases:
+        outputs = {}
+        for with_graph in (True, False):
+            given = subject.inputs(rows)
+            given = _strided(given) if is_strided else given
+            with torch.set_grad_enabled(with_graph):
+                outputs[with_graph] = outputs_of(subject.build().train(training), given, copy=False)
+            change = relative_change(given, subject.inputs(rows))
+            if change > 0:
+                return failed(
+                    f"{'strided ' * is_strided}inputs of {rows} rows changed by {change:.1e} of their size in "
+                    f"{_mode(training)}, {'with' if with_graph else 'without'} gradients",
+                    "an operation writes into the inputs: what else reads them, a residual branch say, gets other "
+                    "numbers",
+                )
+        change = relative_change(outputs[True], outputs[False])
+        if change > SAME_LAYOUT and repeats(subject):
             return failed(
-                f"inputs changed by {change:.1e} of their size in {_mode(training)}",
-                "an operation writes into the inputs: what else reads them, a residual branch say, gets other numbers",
+                f"outputs differ by {change:.1e} without gradients in {_mode(training)}",
+                "under torch.no_grad(), as networks are evaluated, another function is computed",
             )
-    return passed("not a bit changed", "others may read the same inputs")
+    return passed("not a bit changed, with and without gradients", "others may read the same inputs")
+
+
+def _strided(inputs: Tensor) -> Tensor:
+    return torch.stack([inputs, inputs], dim=2).flatten(1)[:, ::2]
 
 
 @check("output_varies")
@@ -98,10 +126,12 @@ def _is_one_column(centred: Tensor) -> bool:
 @check("memory_layout")
 def memory_layout(subject: Subject) -> Outcome:
     """Inputs that lie otherwise in memory, transposed or with gaps, give the same outputs."""
+    if not repeats(subject):
+        return not_applicable(NOT_REPEATED)
     inputs = subject.inputs()
     layouts = {
         "transposed": inputs.T.contiguous().T,
-        "strided": torch.stack([inputs, inputs], dim=2).flatten(1)[:, ::2],
+        "strided": _strided(inputs),
     }
     layer = subject.build()
     start = tensors_of(layer)

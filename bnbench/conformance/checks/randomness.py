@@ -4,10 +4,15 @@ from torch import Tensor, nn
 
 from bnbench.conformance.change import relative_change
 from bnbench.conformance.finding import Outcome, failed, passed
-from bnbench.conformance.passes import fixed_randomness, global_generators, restore, tensors_of, train
+from bnbench.conformance.passes import LONG_RUN, fixed_randomness, global_generators, restore, tensors_of, train
 from bnbench.conformance.registration import check
 from bnbench.conformance.subject import Subject
 from bnbench.seeding import CounterRandom
+
+DRAWN = (
+    "whatever else draws gets other numbers for it, replicas share them, and no seed repeats the run; "
+    "bnbench.seeding.CounterRandom draws on its own"
+)
 
 
 @check("global_generators_untouched")
@@ -24,11 +29,17 @@ def global_generators_untouched(subject: Subject) -> Outcome:
             after = global_generators()
         drawn = [name for name, state in after.items() if state != before[name]]
         if drawn:
-            return failed(
-                f"draws from {', '.join(drawn)} in {'training' if training else 'evaluation'}",
-                "whatever else draws gets other numbers for it, replicas share them, and no seed repeats the run; "
-                "bnbench.seeding.CounterRandom draws on its own",
-            )
+            return failed(f"draws from {', '.join(drawn)} in {'training' if training else 'evaluation'}", DRAWN)
+    layer = subject.build()
+    with fixed_randomness():
+        before = global_generators()
+        for step in range(LONG_RUN):
+            inputs = subject.inputs(seed=step)
+            layer.train()(inputs)
+            layer.eval()(inputs)
+            drawn = [name for name, state in global_generators().items() if state != before[name]]
+            if drawn:
+                return failed(f"draws from {', '.join(drawn)} in step {step + 1}", DRAWN)
     return passed("torch's, Python's and NumPy's generators are where they were", "nobody else's draws are shifted")
 
 

@@ -7,11 +7,13 @@ import torch
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
+from bnbench.conformance.attributes import attributes_of, changed
 from bnbench.conformance.change import relative_change
 from bnbench.conformance.finding import Outcome, failed, not_applicable, noted, passed
-from bnbench.conformance.passes import cotangent, fixed_randomness, outputs_of, tensors_of, train
+from bnbench.conformance.passes import LONG_RUN, cotangent, fixed_randomness, outputs_of, repeats, tensors_of, train
 from bnbench.conformance.registration import check
 from bnbench.conformance.subject import NUM_ROWS, Subject
+from bnbench.seeding import CounterRandom
 
 # The same arithmetic on the same numbers: right layers differ by 0, and what is lost shows by 6e-3 and more. Between
 # them lies what a kernel rounds by where a tensor begins in memory: 1e-7.
@@ -65,7 +67,30 @@ def state_in_state_dict(subject: Subject) -> Outcome:
                 f"loaded into a layer of {words}: {what} off by {difference:.1e}",
                 "something it computes with is no parameter and no persistent buffer: a run that is resumed goes wrong",
             )
-    return passed("evaluation, next step and what follows are equal after load_state_dict", "a run can be resumed")
+    return _attributes_in_state_dict(subject)
+
+
+def _attributes_in_state_dict(subject: Subject) -> Outcome:
+    """Look for what acts late, or has not acted yet: attributes that a loaded layer does not get back in a step."""
+    trained, fresh = _trained(subject, steps=LONG_RUN), subject.build()
+    fresh.load_state_dict(copy.deepcopy(trained.state_dict()))
+    for step in range(LONG_RUN):
+        here, there = (outputs_of(layer.train(), subject.inputs(seed=step)) for layer in (trained, fresh))
+        difference = relative_change(here, there)
+        if difference > SAME:
+            return failed(
+                f"loaded after {LONG_RUN} steps: the output of step {step + 1} off by {difference:.1e}",
+                "something it computes with is no parameter and no persistent buffer: a run that is resumed goes wrong",
+            )
+        # what a step makes anew from the inputs and the state is no memory
+        if step == 0 and (names := changed(attributes_of(trained), attributes_of(fresh))):
+            return failed(
+                f"{', '.join(names)} moved in training and not in state_dict",
+                "whatever it is for, a run that is resumed starts it anew: hold it in a buffer",
+            )
+    return passed(
+        f"equal after load_state_dict, over the next {LONG_RUN} steps, all that moved is in it", "a run can be resumed"
+    )
 
 
 @check("deepcopy_keeps_state")
@@ -107,6 +132,15 @@ def evaluation_keeps_state(subject: Subject) -> Outcome:
             f"outputs of the same rows differ by {difference:.1e} after other rows were evaluated",
             "something outside the buffers moves in evaluation: the score depends on the order of the rows",
         )
+    alone, again, after = (_trained(subject).eval() for _ in range(3))
+    outputs_of(after, subject.inputs(seed=20) * 3 + 1)
+    expected, repeated, seen = (outputs_of(layer, subject.inputs()) for layer in (alone, again, after))
+    difference = relative_change(expected, seen)
+    if difference > SAME >= relative_change(expected, repeated):
+        return failed(
+            f"outputs differ by {difference:.1e} where other rows were evaluated before",
+            "what it computed of the first rows is kept for all that follow: the score depends on their order",
+        )
     return passed(f"{len(before)} tensors unmoved", "evaluating leaves the network as it is")
 
 
@@ -131,17 +165,24 @@ def state_keeps_shape(subject: Subject) -> Outcome:
 
 @check("gradient_checkpointing")
 def gradient_checkpointing(subject: Subject) -> Outcome:
-    """Under torch.utils.checkpoint, which runs forward twice, state moves as without."""
+    """Under torch.utils.checkpoint, which runs forward twice, state and gradients are as without."""
     plain, twice = subject.build(), subject.build()
-    inputs = subject.inputs().requires_grad_()
-    with fixed_randomness():
-        _backward(plain(inputs.clone()))
+    inputs = subject.inputs()
+    expected = _gradients(plain, inputs, checkpointed=False)
     try:
-        with fixed_randomness():
-            _backward(checkpoint(twice, inputs.clone(), use_reentrant=False))
+        found = _gradients(twice, inputs, checkpointed=True)
     except RuntimeError as error:  # torch's, where the second pass does not repeat the first
         return noted(f"refused: {error}".splitlines()[0], "the network cannot be trained under gradient checkpointing")
+    difference = max(relative_change(expected[name], found[name]) for name in expected)
     moved = _moved(_buffers(plain), _buffers(twice))
+    if difference > SAME and repeats(subject):
+        draws = any(isinstance(module, CounterRandom) for module in plain.modules())
+        return noted(
+            f"gradients off by {difference:.1e}" + (f"; {', '.join(moved)} moved twice in a step" if moved else ""),
+            "a norm that draws draws anew in the second pass: the gradient is not that of the outputs"
+            if draws
+            else "what the first pass moved is part of the second: the gradient is not that of the outputs",
+        )
     if moved:
         return noted(
             f"{', '.join(moved)} moved twice in a step",
@@ -150,14 +191,22 @@ def gradient_checkpointing(subject: Subject) -> Outcome:
     return passed(f"{len(_buffers(plain))} buffers as without", "a layer to be checkpointed without a thought")
 
 
+def _gradients(layer: nn.Module, inputs: Tensor, *, checkpointed: bool) -> dict[str, Tensor]:
+    leaf = inputs.clone().requires_grad_()
+    with fixed_randomness():
+        _backward(checkpoint(layer, leaf, use_reentrant=False) if checkpointed else layer(leaf))
+    named = [("input", leaf), *layer.named_parameters()]
+    return {name: torch.zeros_like(value) if value.grad is None else value.grad for name, value in named}
+
+
 def _backward(outputs: Tensor) -> None:
     if outputs.requires_grad:
         outputs.backward(cotangent(outputs))
 
 
-def _trained(subject: Subject) -> nn.Module:
+def _trained(subject: Subject, *, steps: int = 3) -> nn.Module:
     layer = subject.build()
-    train(layer, subject)
+    train(layer, subject, steps=steps)
     return layer
 
 
@@ -183,7 +232,14 @@ def _difference(one: nn.Module, other: nn.Module, subject: Subject) -> tuple[str
 
 
 def _moved(before: dict[str, Tensor], after: dict[str, Tensor]) -> list[str]:
-    return [name for name in before if name in after and not torch.equal(before[name], after[name])]
+    return [name for name in before if name in after and _differs(before[name], after[name])]
+
+
+def _differs(one: Tensor, other: Tensor) -> bool:
+    """Return whether a value is another; NaN that stays NaN has not moved."""
+    if one.shape != other.shape:
+        return True
+    return not bool(((one == other) | (one.isnan() & other.isnan())).all())
 
 
 def _buffers(layer: nn.Module) -> dict[str, Tensor]:
