@@ -7,6 +7,7 @@ from torch import nn
 
 from bnbench.conformance import Verdict, check_norm
 from bnbench.conformance.finding import Finding
+from bnbench.errors import UserError
 from bnbench.norms import NORMS, norm
 
 Plant = Callable[[str], Callable[..., nn.Module]]
@@ -62,6 +63,19 @@ def test_a_batch_that_is_declared_and_refused_fails(register: Callable[..., str]
     assert "a batch of 2 raises ValueError: needs at least 3 rows" in found["declared_minimum_batch"].measured
     # others feed batches of two rows as well
     assert failed(found) <= {"declared_minimum_batch", "finite_on_two_rows", "output_shape", "state_keeps_shape"}
+
+
+def test_a_minimum_that_is_declared_is_held(register: Callable[..., str]) -> None:
+    found = findings(register("RefusesTwoRows", batch_coupled=True, minimum_batch=3))
+    assert found["declared_minimum_batch"].verdict is Verdict.PASS
+    assert found["declared_minimum_batch"].measured.startswith("a batch of 3 trains, one of 2 raises ValueError: needs")
+    assert failed(found) == set()
+
+
+@pytest.mark.parametrize("minimum", [0, -1, 2.0, True])
+def test_a_minimum_that_is_none_is_refused(minimum: object) -> None:
+    with pytest.raises(UserError, match=r"minimum_batch=.*: expected a whole number of at least 1$"):
+        norm("planted_none", version=1, minimum_batch=minimum)(nn.LayerNorm)
 
 
 def test_true_declarations_pass(register: Callable[..., str]) -> None:

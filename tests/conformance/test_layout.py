@@ -7,6 +7,8 @@ from torch import nn
 
 from bnbench.conformance import ReportCard, Verdict, check_norm
 from bnbench.conformance.finding import Finding
+from bnbench.conformance.registration import CHECKS
+from bnbench.conformance.subject import subject_of
 
 Plant = Callable[[str], Callable[..., nn.Module]]
 
@@ -66,3 +68,36 @@ def test_right_norms_pass_at_any_width(name: str, num_features: int) -> None:
     card = check_norm(name, num_features=num_features, with_costs=False)
     (found,) = (found for found in card.findings if found.check == "layout")
     assert found.verdict is Verdict.PASS, found
+
+
+@pytest.mark.parametrize(
+    ("name", "reason"),
+    [
+        ("RolledRows", "and none of its own row there"),
+        ("MisreadStatistics", "and none of its own feature there"),
+    ],
+)
+def test_confusion_at_every_size_fails(plant: Plant, name: str, reason: str) -> None:
+    outcome = CHECKS.get("layout")(subject_of(plant(f"planted_layout:{name}")))
+    assert outcome.verdict is Verdict.FAIL
+    assert outcome.measured.endswith(reason)
+
+
+def test_what_is_said_of_small_batches_is_no_confusion(plant: Plant) -> None:
+    assert failed(check_norm(plant("planted_layout:WarnsOfFewRows"), with_costs=False)) == {}
+
+
+def test_batches_that_are_refused_clearly_are_a_note(plant: Plant) -> None:
+    card = check_norm(plant("planted_layout:RefusesFewRows"), with_costs=False)
+    assert failed(card) == {}
+    assert card.traits is not None
+    (found,) = (found for found in card.findings if found.check == "declared_minimum_batch")
+    assert found.verdict is Verdict.NOTE
+    assert found.measured == (
+        "the smallest batch it trains on is 25; one row less raises ValueError: needs more rows than features, got a "
+        "batch of 24"
+    )
+
+
+def test_norm_that_takes_even_batches_alone_is_fed_such(plant: Plant) -> None:
+    assert failed(check_norm(plant("planted_layout:RefusesOddBatches"), with_costs=False)) == {}

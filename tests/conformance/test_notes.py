@@ -75,6 +75,23 @@ def test_evaluation_far_from_training_on_small_batches_is_noted(
     assert outcome.verdict is verdict, outcome
 
 
+@pytest.mark.parametrize(
+    ("name", "verdict", "measured"),
+    [
+        ("IdleStatistics", Verdict.FAIL, "training never moves mean and variance, with which evaluation computes: "),
+        ("IdentityInEvaluation", Verdict.NOTE, "relative distance 0."),
+        ("SwappedInEvaluation", Verdict.NOTE, "relative distance 1."),
+        ("FixedRotation", Verdict.NOT_APPLICABLE, ""),
+    ],
+)
+def test_evaluation_that_has_nothing_to_do_with_training_is_told(
+    plant: Plant, name: str, verdict: Verdict, measured: str
+) -> None:
+    outcome = outcome_of("evaluation_distance", plant(f"planted_evaluation:{name}"))
+    assert outcome.verdict is verdict, outcome
+    assert outcome.measured.startswith(measured)
+
+
 @pytest.mark.parametrize(("track", "verdict"), [(False, Verdict.NOTE), (True, Verdict.PASS)])
 def test_company_in_evaluation_is_noted(track: bool, verdict: Verdict) -> None:
     outcome = outcome_of("rows_in_evaluation", "torch.nn:BatchNorm1d", {"track_running_stats": track})

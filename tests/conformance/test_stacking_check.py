@@ -6,6 +6,7 @@ import pytest
 from torch import nn
 
 from bnbench.conformance import Verdict, check_norm
+from bnbench.conformance.checks import stacking
 from bnbench.conformance.finding import Finding
 from bnbench.conformance.registration import CHECKS
 from bnbench.conformance.subject import subject_of
@@ -50,3 +51,18 @@ def test_a_pass_says_how_well_they_agree(name: str, agreement: str) -> None:
     outcome = CHECKS.get("stacking")(subject_of(name))
     assert outcome.verdict is Verdict.PASS
     assert agreement in outcome.measured
+
+
+def test_an_inverse_of_a_covariance_is_no_defect(plant: Plant) -> None:
+    outcome = CHECKS.get("stacking")(subject_of(plant("planted_stacking:Whitening")))
+    assert outcome.verdict is Verdict.PASS, outcome
+
+
+def test_what_is_gone_in_float64_is_rounding(plant: Plant, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A tolerance that only float64 meets: the whitening then differs in float32."""
+    monkeypatch.setattr(stacking, "TOLERANCE", 1e-10)
+    outcome = stacking.stacking(subject_of(plant("planted_stacking:Whitening")))
+    assert outcome.verdict is Verdict.NOTE
+    assert "in float32, not in float64" in outcome.measured
+    monkeypatch.undo()
+    assert stacking.stacking(subject_of(plant("planted_stacking:WrongRule"))).verdict is Verdict.FAIL

@@ -100,7 +100,7 @@ def _one_sided(subject: Subject, complaints: dict[Place, _Complaint | None]) -> 
             [complaints[training, rows] for rows in sizes if (training, rows) in complaints]
             for sizes in (_square(subject), _fewer(subject), _more(subject))
         )
-        other = [*fewer, *more]
+        other = [*more, *fewer]
         sides = [(other, square, "N ≠ C and not N = C")]
         if fewer:  # else what is said of N = C may be said of small batches
             sides.append((square, other, "N = C and not N ≠ C"))
