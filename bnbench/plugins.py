@@ -1,6 +1,7 @@
 """What packages installed beside bnbench bring: their entry points, each loaded on its own, and those that fail."""
 
 import os
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from importlib import metadata
@@ -9,6 +10,9 @@ NORMS_GROUP = "bnbench.norms"
 CONF_GROUP = "bnbench.conf"
 WITHOUT_PLUGINS = "BNBENCH_WITHOUT_PLUGINS"
 """Set to anything in the environment, no plug-in is looked for: as if bnbench were installed alone."""
+
+# package.module or package.module:object, and extras as installers write them
+_VALUE = re.compile(r"\s*\w+(\.\w+)*\s*(:\s*\w+(\.\w+)*\s*)?(\[.*\]\s*)?")
 
 
 @dataclass(frozen=True)
@@ -31,16 +35,25 @@ class Plugin:
     group: str
 
     @property
+    def module(self) -> str:
+        """Return the module that the value names."""
+        return self.value.partition(":")[0].strip()
+
+    @property
     def top_package(self) -> str:
         """Return the package that the value lies in."""
-        return self.value.partition(":")[0].partition(".")[0].strip()
+        return self.module.partition(".")[0]
 
     def load(self) -> object:
         """Import what the value names and return it; None for one that fails in any way, which is noted as broken."""
-        entry = metadata.EntryPoint(self.name, self.value, self.group)
+        if not _VALUE.fullmatch(self.value):
+            self.note_broken(f"its value {self.value!r} is not of the form package.module or package.module:object")
+            return None
         try:
-            loaded: object = entry.load()
-        except (Exception, SystemExit) as error:  # whatever a stranger's package does, the others go on
+            loaded: object = metadata.EntryPoint(self.name, self.value, self.group).load()
+        except (KeyboardInterrupt, GeneratorExit):
+            raise
+        except BaseException as error:  # whatever a stranger's package does, the others go on
             self.note_broken(f"{type(error).__name__}: {error}")
             return None
         if loaded is None:
@@ -49,7 +62,14 @@ class Plugin:
 
     def note_broken(self, reason: str) -> None:
         """Keep that this plug-in cannot be used."""
-        _BROKEN.append(BrokenPlugin(self.name, self.distribution, " ".join(reason.split()), self.group))
+        broken = BrokenPlugin(self.name, self.distribution, " ".join(reason.split()), self.group)
+        if broken not in _BROKEN:
+            _BROKEN.append(broken)
+
+    def note_sound(self) -> None:
+        """Take back what was noted of this plug-in."""
+        who = (self.name, self.distribution, self.group)
+        _BROKEN[:] = [each for each in _BROKEN if (each.name, each.distribution, each.group) != who]
 
 
 _BROKEN: list[BrokenPlugin] = []

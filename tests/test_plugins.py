@@ -86,6 +86,8 @@ def test_version_of_a_plugin_names_its_distribution_s_source(site: Path, plant: 
         ("def broken(:", "SyntaxError: "),
         ("import no_such_dependency", "ModuleNotFoundError: No module named 'no_such_dependency'"),
         ("import sys; sys.exit('gone')", "SystemExit: gone"),
+        ("class PanicException(BaseException): pass\nraise PanicException('in rust')", "PanicException: in rust"),
+        ("import pytest\npytest.importorskip('no_such_dependency')", "Skipped: could not import"),
         (SOURCE.format(name="planted") + "\n1 / 0", "ZeroDivisionError: "),
         (SOURCE.format(name="pl anted"), "UserError: a norm cannot be named 'pl anted'"),
         (SOURCE.format(name="another"), "planted registered no norm 'planted'; it registered another"),
@@ -113,6 +115,7 @@ def test_plugin_that_fails_is_reported_by_name_and_takes_nothing_down(
         ("planted:Missing", "AttributeError: module 'planted' has no attribute 'Missing'"),
         ("nowhere", "ModuleNotFoundError: No module named 'nowhere'"),
         ("planted:nothing", "planted:nothing is None"),
+        ("my module!", "its value 'my module!' is not of the form package.module or package.module:object"),
     ],
 )
 def test_entry_point_of_nothing_is_reported(site: Path, plant: Plant, value: str, said: str) -> None:
@@ -165,6 +168,91 @@ def test_plugin_may_look_into_the_registry_while_it_is_imported(site: Path, plan
     plant(site, "bnbench-curious", {"curious.py": source}, norms={"curious": "curious"})
     assert "curious" in NORMS.names()
     assert "batch" in importlib.import_module("curious").SEEN
+
+
+def test_plugin_that_registers_after_it_was_looked_at_is_sound(site: Path, plant: Plant) -> None:
+    """It is imported by the user, and looks into the registry first."""
+    source = "from bnbench.norms import NORMS\nNORMS.names()\n" + SOURCE.format(name="curious")
+    plant(site, "bnbench-curious", {"curious.py": source}, norms={"curious": "curious"})
+    importlib.import_module("curious")
+    assert NORMS.distribution("curious") == "bnbench-curious 1.0"
+    assert broken_plugins() == ()
+
+
+@pytest.mark.parametrize("fails", [False, True])
+def test_plugin_that_imports_another_leaves_it_its_norm(site: Path, plant: Plant, fails: bool) -> None:
+    source = "import sound\n" + ("1 / 0" if fails else SOURCE.format(name="built_on_it"))
+    plant(site, "a-extension", {"extension.py": source}, norms={"built_on_it": "extension"})
+    plant(site, "bnbench-sound", {"sound.py": SOURCE.format(name="sound")}, norms={"sound": "sound"})
+    assert NORMS.distribution("sound") == "bnbench-sound 1.0"
+    assert ("built_on_it" in NORMS.names()) is not fails
+    assert reasons() == ({"built_on_it": "ZeroDivisionError: division by zero"} if fails else {})
+
+
+def test_plugin_of_the_same_package_as_one_that_fails_is_found(site: Path, plant: Plant) -> None:
+    files = {"pair/__init__.py": "", "pair/first.py": "import pair.second\n" + SOURCE.format(name="first") + "1 / 0\n"}
+    files["pair/second.py"] = SOURCE.format(name="second")
+    plant(site, "bnbench-pair", files, norms={"first": "pair.first", "second": "pair.second"})
+    assert set(NORMS.names()) == {*BUILT_IN, "second"}
+    assert NORMS.distribution("second") == "bnbench-pair 1.0"
+
+
+@pytest.mark.parametrize("stop", ["KeyboardInterrupt", "GeneratorExit"])
+def test_interrupted_look_starts_over(site: Path, plant: Plant, stop: str) -> None:
+    source = f"import os\nif not os.environ.get('GO_ON'):\n    raise {stop}\n" + SOURCE.format(name="slow")
+    plant(site, "a-failing", {"failing.py": "1 / 0"}, norms={"failing": "failing"})
+    plant(site, "bnbench-slow", {"slow.py": source}, norms={"slow": "slow"})
+    plant(site, "bnbench-sound", {"sound.py": SOURCE.format(name="sound")}, norms={"sound": "sound"})
+    with pytest.raises((KeyboardInterrupt, GeneratorExit)):
+        NORMS.names()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("GO_ON", "1")
+        assert set(NORMS.names()) == {*BUILT_IN, "slow", "sound"}
+    assert [broken.name for broken in broken_plugins()] == ["failing"]
+
+
+WRAPPED = """
+import functools
+from bnbench import norm
+from bnbench.norms.batch import Batch
+
+@norm("{name}")
+@functools.wraps(Batch)
+def better(num_features, **options):
+    return Batch(num_features, **options)
+"""
+
+
+def test_function_that_says_to_be_a_built_in_norm_replaces_none(site: Path, plant: Plant) -> None:
+    plant(site, "bnbench-sly", {"sly.py": WRAPPED.format(name="batch")}, norms={"honest": "sly"})
+    assert isinstance(NORMS.get("batch").factory, type)
+    assert reasons() == {
+        "honest": "ValueError: norm 'batch' is registered twice: bnbench.norms.batch:Batch and sly:better"
+    }
+
+
+def test_built_in_class_registered_again_by_a_plugin_replaces_none(site: Path, plant: Plant) -> None:
+    source = "from bnbench import norm\nfrom bnbench.norms.batch import Batch\nnorm('batch', version=7)(Batch)\n"
+    plant(site, "bnbench-sly", {"sly.py": source}, norms={"honest": "sly"})
+    assert NORMS.get("batch").version == 1
+    said = "bnbench.norms.batch:Batch in bnbench.norms.batch and bnbench.norms.batch:Batch in sly"
+    assert reasons() == {"honest": f"ValueError: norm 'batch' is registered twice: {said}"}
+
+
+def test_wrapped_built_in_norm_of_a_plugin_has_the_version_of_the_plugin(site: Path, plant: Plant) -> None:
+    edited = WRAPPED.format(name="second") + "# edited\n"
+    files = {"first.py": WRAPPED.format(name="first"), "second.py": edited}
+    plant(site, "bnbench-wrapped", files, norms={"first": "first", "second": "second"})
+    versions = [NORMS.get(name).version for name in ("first", "second")]
+    assert versions[0] != versions[1]
+    assert 1 not in versions
+
+
+def test_built_in_norm_keeps_its_name_where_a_plugin_gives_it_another(site: Path, plant: Plant) -> None:
+    source = "from bnbench import norm\nfrom bnbench.norms.layer import layer\nnorm('aaa')(layer)\n"
+    plant(site, "bnbench-alias", {"alias.py": source}, norms={"aaa": "alias"})
+    assert choose_norm({"name": "custom", "class_path": "bnbench.norms.layer:layer"}).entry == "layer"
+    assert choose_norm({"name": "aaa"}).entry == "aaa"
 
 
 def test_plugins_are_left_alone_where_the_environment_says_so(

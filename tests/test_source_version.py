@@ -70,9 +70,7 @@ def test_partial_has_the_version_of_its_function_and_arguments() -> None:
 
 
 def test_partial_argument_without_a_value_is_refused() -> None:
-    with pytest.raises(
-        UserError, match=r"<object object at .* in a partial, .* does not tell its value"
-    ):
+    with pytest.raises(UserError, match=r"<object object at .* in a partial, .* does not tell its value"):
         source_version(partial(nn.LayerNorm, eps=object()))
 
 

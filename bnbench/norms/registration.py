@@ -4,7 +4,6 @@ import inspect
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
 from typing import Any, Literal, TypeVar, get_args
 
 from torch import nn
@@ -30,6 +29,7 @@ class Norm:
     `factory` takes `num_features` (kind activation) or a `torch.nn.Linear` (kind weight), then its options by keyword.
     `version` is raised by hand whenever the numbers of the norm change, or stands for a stranger's source.
     `minimum_batch` is the smallest batch the norm can train on: at least 2 where statistics are taken over the batch.
+    `registered_in` is the module that registered it.
     """
 
     name: str
@@ -38,6 +38,7 @@ class Norm:
     version: int | str
     batch_coupled: bool
     minimum_batch: int
+    registered_in: str = ""
 
     def defaults(self) -> dict[str, Any]:
         """Return the options of the factory with their defaults, read from its signature."""
@@ -95,25 +96,33 @@ def _allows_none(annotation: Any) -> bool:
 
 def is_ours(factory: Callable[..., nn.Module]) -> bool:
     """Return whether a norm comes with bnbench."""
-    return str(getattr(factory, "__module__", "")).startswith(f"{__package__}.")
+    written = inspect.isclass(factory) or inspect.isfunction(factory)  # and not a partial of one
+    return written and _is_in_this_package(definition_of(factory)[0])
+
+
+def _is_in_this_package(module: str) -> bool:
+    return module.startswith(f"{__package__}.")
 
 
 def _definition(norm: Norm) -> str:
     """Return where the factory of a norm was written, as `package.module:Name`."""
-    factory: Any = norm.factory
-    while isinstance(factory, partial):
-        factory = factory.func
-    name = getattr(norm.factory, "__qualname__", "<lambda>")
-    return f"{factory.__module__}:{repr(norm.factory) if '<lambda>' in name else name}"
+    module, name = definition_of(norm.factory)
+    is_nameless = "<lambda>" in name or not (inspect.isclass(norm.factory) or inspect.isfunction(norm.factory))
+    return f"{module}:{repr(norm.factory) if is_nameless else name}"
 
 
-NORMS: Registry[Norm] = Registry("norm", group=NORMS_GROUP, definition=_definition)
+def _home(norm: Norm) -> str:
+    return norm.registered_in
+
+
+NORMS: Registry[Norm] = Registry("norm", group=NORMS_GROUP, definition=_definition, home=_home)
 
 
 def registered_as(factory: Callable[..., nn.Module]) -> Norm | None:
-    """Return the norm a factory is registered as, if it is."""
-    found = (NORMS.get(name) for name in NORMS.names())
-    return next((norm for norm in found if norm.factory is factory), None)
+    """Return the norm a factory is registered as, if it is: bnbench's own, where others gave it a name too."""
+    found = [norm for norm in map(NORMS.get, NORMS.names()) if norm.factory is factory]
+    found.sort(key=lambda norm: not _is_in_this_package(norm.registered_in))
+    return found[0] if found else None
 
 
 def norm(
@@ -136,12 +145,18 @@ def norm(
             f"{', '.join(sorted(_RESERVED))}"
         )
 
+    frame = inspect.currentframe()
+    module = str(frame.f_back.f_globals.get("__name__", "")) if frame and frame.f_back else ""
+
     def decorate(factory: Factory) -> Factory:
         fewest = (2 if batch_coupled else 1) if minimum_batch is None else minimum_batch
         if not isinstance(fewest, int) or isinstance(fewest, bool) or fewest < 1:
             raise UserError(f"norm '{name}': minimum_batch={fewest!r}: expected a whole number of at least 1")
-        told = (1 if is_ours(factory) else source_version(factory)) if version is None else version
-        NORMS.add(name, Norm(name, factory, kind, told, batch_coupled, fewest))
+        told = version
+        if told is None:
+            is_told_by_hand = is_ours(factory) and _is_in_this_package(module)
+            told = 1 if is_told_by_hand else source_version(factory, named_in=module)
+        NORMS.add(name, Norm(name, factory, kind, told, batch_coupled, fewest, module))
         return factory
 
     return decorate
