@@ -1,5 +1,7 @@
 """A factory that is no norm, or cannot be called as one: the message says so, and what is expected."""
 
+from collections.abc import Callable
+from functools import partial
 from importlib import invalidate_caches
 from pathlib import Path
 from typing import Any
@@ -9,6 +11,8 @@ from torch import nn
 
 from bnbench.errors import UserError
 from bnbench.norms import choose_norm
+from bnbench.norms.arguments import require_arguments
+from bnbench.norms.registration import Norm
 
 STRANGERS = """
 import sys
@@ -59,6 +63,7 @@ def strangers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 MORE = "beside its first argument {}, expected num_features alone: give"
 FACTORY = "a factory that takes no more than that: def my_norm(num_features): return"
+FIRST = "give a factory that takes it, def my_norm(num_features): return"
 # class path, options, and what the message says after "norm 'CLASS_PATH"; one that ends in a space goes on
 MESSAGES: dict[str, tuple[str, dict[str, Any], str]] = {
     "raises": (
@@ -118,6 +123,21 @@ MESSAGES: dict[str, tuple[str, dict[str, Any], str]] = {
         "' takes no first argument, expected the torch.nn.Linear it replaces",
     ),
     "takes it by name only": ("strangers:by_name", {}, "' takes no first argument, expected num_features"),
+    "takes a switch first": (
+        "torch.nn:ReLU",
+        {},
+        f"': its first argument is `inplace`, expected num_features: {FIRST} ReLU(…)",
+    ),
+    "takes a dimension first": (
+        "torch.nn:Softmax",
+        {},
+        f"': its first argument is `dim`, expected num_features: {FIRST} Softmax(…)",
+    ),
+    "takes a share first": (
+        "torch.nn:Dropout",
+        {},
+        f"': its first argument is `p`, expected num_features: {FIRST} Dropout(…)",
+    ),
     "is abstract": (
         "strangers:Abstract",
         {},
@@ -173,3 +193,42 @@ def test_what_is_no_factory_is_said(class_path: str) -> None:
 def test_refusal_in_a_norms_own_words_is_left_as_it_is() -> None:
     with pytest.raises(UserError, match=r"^24 features are too many for me$"):
         build("strangers:refuses", {})
+
+
+def with_default(num_features: int = 64) -> nn.Module:
+    return nn.LayerNorm(num_features)
+
+
+def with_size(dim: int = 64) -> nn.Module:
+    return nn.LayerNorm(dim)
+
+
+def with_none(hidden_size: int | None = None) -> nn.Module:
+    return nn.LayerNorm(hidden_size or 1)
+
+
+def with_anything(*arguments: int, **options: float) -> nn.Module:
+    return nn.LayerNorm(*arguments, **options)
+
+
+def with_another_word(whatever: int) -> nn.Module:
+    return nn.LayerNorm(whatever)
+
+
+@pytest.mark.parametrize(
+    "factory",
+    [
+        with_default,
+        with_size,
+        with_none,
+        with_anything,
+        with_another_word,
+        lambda count, *, eps=1e-5: nn.LayerNorm(count, eps=eps),
+        partial(nn.GroupNorm, 4),
+        partial(nn.LayerNorm, eps=1e-3),
+        nn.PReLU,
+        nn.Identity,
+    ],
+)
+def test_factory_that_takes_the_number_of_features_by_any_name_is_taken(factory: Callable[..., nn.Module]) -> None:
+    require_arguments(Norm("mine", factory, "activation", 1, batch_coupled=False, minimum_batch=1), {})
