@@ -65,7 +65,10 @@ def cotangent(outputs: Tensor) -> Tensor:
 
 
 def train(layer: nn.Module, subject: Subject, *, steps: int = 3, first_seed: int = 0) -> None:
-    """Train a layer a few steps of gradient descent, on other inputs each."""
+    """Train a layer a few steps of gradient descent, on other inputs each.
+
+    No step is longer than a tenth of a value, so that what must be positive, as a temperature, stays so.
+    """
     held = (*layer.parameters(), *layer.buffers())
     dtype = next((tensor.dtype for tensor in held if tensor.is_floating_point()), torch.float32)
     layer.train()
@@ -78,7 +81,8 @@ def train(layer: nn.Module, subject: Subject, *, steps: int = 3, first_seed: int
         with torch.no_grad():
             for parameter, gradient in zip(parameters, gradients, strict=True):
                 if gradient is not None:
-                    parameter.sub_(0.1 * gradient)
+                    longest = torch.where(parameter == 0, 1.0, 0.1 * parameter.abs())
+                    parameter.sub_((0.1 * gradient).clamp(-longest, longest))
 
 
 def tensors_of(layer: nn.Module) -> dict[str, Tensor]:
