@@ -71,8 +71,8 @@ def test_values_at_introduction_are_frozen() -> None:
         '"warmup_steps":100}',
         "norm.ghost_batch": '{"eps":1e-05,"ghost_rows":16,"momentum":0.1}',
         "norm.l1_batch": '{"eps":1e-05,"momentum":0.1,"p":1}',
-        "norm.noisy_batch": '{"eps":1e-05,"largest_scale":1.25,"largest_shift":0.5,"momentum":0.1,"scale_deviation":0.1,'
-        '"shift_spread":0.1}',
+        "norm.noisy_batch": '{"eps":1e-05,"largest_scale":1.25,"largest_shift":0.5,"momentum":0.1,'
+        '"scale_deviation":0.1,"shift_spread":0.1}',
         "norm.group": '{"affine":true,"eps":1e-05,"num_groups":4}',
         "norm.instance": '{"affine":false,"eps":1e-05,"num_channels":2}',
         "norm.iterative": '{"eps":1e-05,"momentum":0.1,"num_groups":4,"num_iterations":5}',
