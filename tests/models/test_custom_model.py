@@ -166,10 +166,9 @@ def test_any_norm_in_any_network_stacks_like_single_ones(
     network: Callable[..., nn.Module], norm: str, name: str, initialisation: str | None
 ) -> None:
     config = {"name": norm}
-    if name == "function":
-        config |= {"group": {"num_groups": 1}, "instance": {"num_channels": 1}}.get(norm, {})
-    if name == "Mine" and norm == "group":
-        config |= {"num_groups": 3}
+    # into parts that the 5 or 6 features of these networks have
+    parts = {"function": {"num_groups": 1, "num_channels": 1}, "Mine": {"num_groups": 3}}.get(name, {})
+    config |= {option: number for option, number in parts.items() if option in NORMS.get(norm).defaults()}
     changes = custom(name, initialisation=initialisation)
     seeds = (0, 4)
     stack = Replicas([network(config, seed=seed, **changes) for seed in seeds])
