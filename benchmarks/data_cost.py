@@ -1,8 +1,9 @@
 """What data cost: `python -m benchmarks.data_cost [--json] [--rounds N] [--rows N]`.
 
-Cutting a batch of R replicas beside the bare gather of its rows, in memory and from a file, in turn over several
-rounds, one thread. Opening a file of 5 million rows of 100 features and training from it, in a process of its own: the
-file is written to a temporary folder, takes 2 GB of disk and is removed afterwards. Data sets of the catalogue, ready.
+Cutting a batch of R replicas beside the bare gather of its inputs and labels, in memory and from a file, in turn over
+several rounds, one thread. Opening a file of 5 million rows of 100 features and training from it, in a process of its
+own: the file is written to a temporary folder, takes 2 GB of disk and is removed afterwards. Data sets of the
+catalogue, ready.
 """
 
 import argparse
@@ -82,8 +83,16 @@ def _in_memory(path: Path, replicas: int, *, rounds: int, cuts: int) -> dict[str
     inputs = data.train_inputs
     if not isinstance(inputs, torch.Tensor):
         raise TypeError("expected rows in memory")
-    bare = lambda rows: inputs.index_select(0, rows.flatten())  # noqa: E731
-    found = _in_turn(bare, data.cut, len(inputs), replicas, rounds=rounds, cuts=cuts)
+    labels = data.train_labels
+
+    def bare(rows: torch.Tensor) -> Any:
+        flat = rows.flatten()
+        return inputs.index_select(0, flat), labels.index_select(0, flat)
+
+    def inputs_only(rows: torch.Tensor) -> Any:
+        return inputs.index_select(0, rows.flatten())
+
+    found = _in_turn(bare, data.cut, inputs_only, len(inputs), replicas, rounds=rounds, cuts=cuts)
     return {"from": "memory", "preprocessing": "any", "replicas": replicas, **found}
 
 
@@ -95,26 +104,35 @@ def _from_file(path: Path, replicas: int, preprocessing: str, *, rounds: int, cu
     array = rows_of.array
     # The bare gather is asked for a .npy, where numbers begin at a multiple of 64: NumPy gathers others more slowly.
     stored = np.memmap(path, dtype=np.float32, mode="r", offset=array.offset // 4 * 4, shape=array.stored_shape)
-    bare = lambda rows: stored[rows_of.rows[rows.flatten().numpy()]]  # noqa: E731
-    found = _in_turn(bare, data.cut, len(rows_of), replicas, rounds=rounds, cuts=cuts)
+    labels = data.train_labels
+
+    def bare(rows: torch.Tensor) -> Any:
+        flat = rows.flatten()
+        return stored[rows_of.rows[flat.numpy()]], labels.index_select(0, flat)
+
+    def inputs_only(rows: torch.Tensor) -> Any:
+        return stored[rows_of.rows[rows.flatten().numpy()]]
+
+    found = _in_turn(bare, data.cut, inputs_only, len(rows_of), replicas, rounds=rounds, cuts=cuts)
     return {"from": "file", "preprocessing": preprocessing, "replicas": replicas, **found}
 
 
 def _in_turn(
     bare: Callable[[torch.Tensor], Any],
     cut: Callable[[torch.Tensor], Any],
+    inputs_only: Callable[[torch.Tensor], Any],
     num_rows: int,
     replicas: int,
     *,
     rounds: int,
     cuts: int,
 ) -> dict[str, Any]:
-    """Return microseconds of processor time of one bare gather and one cut, each of rows of its own, and their ratio in
-    the same round."""
+    """Return microseconds of processor time of one bare gather of inputs and labels, of inputs alone, and of one cut,
+    each of rows of its own, and the ratio of the cut to the bare gather in the same round."""
     stream = torch.Generator().manual_seed(0)
-    seconds: dict[str, list[float]] = {"bare": [], "cut": []}
+    seconds: dict[str, list[float]] = {"bare": [], "cut": [], "inputs": []}
     for turn in range(rounds + 1):
-        for name, run in (("bare", bare), ("cut", cut)):
+        for name, run in (("bare", bare), ("cut", cut), ("inputs", inputs_only)):
             batches = [torch.randint(num_rows, (replicas, BATCH_SIZE), generator=stream) for _ in range(cuts)]
             start = time.process_time()
             for rows in batches:
@@ -124,6 +142,7 @@ def _in_turn(
     ratios = [ours / theirs for ours, theirs in zip(seconds["cut"], seconds["bare"], strict=True)]
     return {
         "bare_us": 1e6 * median(seconds["bare"]),
+        "inputs_only_us": 1e6 * median(seconds["inputs"]),
         "cut_us": 1e6 * median(seconds["cut"]),
         "ratio": {"median": median(ratios), "min": min(ratios), "max": max(ratios)},
         "aim": {"at_most": AT_MOST_OF_GATHER, "met": median(ratios) <= AT_MOST_OF_GATHER},
@@ -172,7 +191,7 @@ def read_config(name: str) -> DatasetConfig:
 def print_report(report: dict[str, Any], console: Console) -> None:
     """Print three tables."""
     cutting = Table(title=f"a batch of R × {report['batch_size']} rows of {report['features']}: processor time")
-    for heading in ("rows from", "preprocessing", "R", "bare gather, µs", "cut, µs", "ratio", ""):
+    for heading in ("rows from", "preprocessing", "R", "bare gather, µs", "of inputs alone", "cut, µs", "ratio", ""):
         cutting.add_column(heading)
     for row in report["cutting"]:
         ratio = row["ratio"]
@@ -181,12 +200,22 @@ def print_report(report: dict[str, Any], console: Console) -> None:
             row["preprocessing"],
             str(row["replicas"]),
             f"{row['bare_us']:.1f}",
+            f"{row['inputs_only_us']:.1f}",
             f"{row['cut_us']:.1f}",
             f"{ratio['median']:.2f} ({ratio['min']:.2f}–{ratio['max']:.2f})",
             _said(row["aim"]["met"]),
         )
     opening = Table(title=f"{report['rows']:,} × {report['features']} in a file")
-    for heading in ("preprocessing", "opening", "seconds", "", "private memory, MB", "with the file's pages, MB", ""):
+    for heading in (
+        "preprocessing",
+        "opening",
+        "seconds",
+        "",
+        "of processor",
+        "private memory, MB",
+        "with the file's pages, MB",
+        "",
+    ):
         opening.add_column(heading)
     for row in report["opening"]:
         opening.add_row(
@@ -194,6 +223,7 @@ def print_report(report: dict[str, Any], console: Console) -> None:
             row["opening"],
             f"{row['open_seconds']:.2f}",
             _said(row["aim"]["seconds_met"]),
+            f"{row['open_processor_seconds']:.2f}",
             f"{row['peak_private_bytes'] / 1e6:.0f}",
             f"{row['peak_bytes'] / 1e6:.0f}",
             _said(row["aim"]["memory_met"]),

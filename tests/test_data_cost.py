@@ -38,6 +38,7 @@ def test_every_way_of_cutting_has_a_row(report):
     assert ways == expected
     for row in report["cutting"]:
         assert row["bare_us"] > 0
+        assert row["inputs_only_us"] > 0
         assert row["cut_us"] / row["bare_us"] == pytest.approx(row["ratio"]["median"])
 
 
