@@ -68,11 +68,14 @@ def input_unchanged(subject: Subject) -> Outcome:
     cases = product((True, False), (subject.num_rows, subject.rows(subject.num_features)), (False, True))
     for training, rows, is_strided in cases:
         outputs = {}
+        layer = subject.build().train(training)
+        start = tensors_of(layer)
         for with_graph in (True, False):
             given = subject.inputs(rows)
             given = _strided(given) if is_strided else given
             with torch.set_grad_enabled(with_graph):
-                outputs[with_graph] = outputs_of(subject.build().train(training), given, copy=False)
+                restore(layer, start)
+                outputs[with_graph] = outputs_of(layer, given, copy=False)
             change = relative_change(given, subject.inputs(rows))
             if change > 0:
                 return failed(

@@ -194,7 +194,8 @@ def gradient_checkpointing(subject: Subject) -> Outcome:
 def _gradients(layer: nn.Module, inputs: Tensor, *, checkpointed: bool) -> dict[str, Tensor]:
     leaf = inputs.clone().requires_grad_()
     with fixed_randomness():
-        _backward(checkpoint(layer, leaf, use_reentrant=False) if checkpointed else layer(leaf))
+        given = leaf.clone()  # which the layer may write into
+        _backward(checkpoint(layer, given, use_reentrant=False) if checkpointed else layer(given))
     named = [("input", leaf), *layer.named_parameters()]
     return {name: torch.zeros_like(value) if value.grad is None else value.grad for name, value in named}
 
