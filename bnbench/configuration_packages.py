@@ -1,7 +1,8 @@
 """Where the configuration lies: bnbench's own, and what installed plug-ins add to it."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from difflib import get_close_matches
 from functools import cache
 from importlib import resources
 from importlib.resources.abc import Traversable
@@ -38,10 +39,15 @@ def configuration_packages() -> tuple[ConfigurationPackage, ...]:
         if not isinstance(package, ModuleType) or not hasattr(package, "__path__"):
             plugin.note_broken(f"expected a package with configuration groups in it, got a {type(package).__name__}")
             continue
-        files = frozenset(_yaml_files(resources.files(package)))
+        texts = dict(_yaml_files(resources.files(package)))
+        files = frozenset(texts)
         if refusal := _refusal(package, files):
             plugin.note_broken(refusal)
             continue
+        for misplaced in _misplaced(package, files):
+            plugin.note_broken(misplaced)
+        for file in sorted(file for file, text in texts.items() if not _is_utf8(text)):
+            plugin.note_broken(f"its {file}.yaml is not in UTF-8")
         for file in sorted(files & owners.keys()):
             plugin.note_broken(f"its {file}.yaml has the name of one of {owners[file]}, which is the one that is used")
         owners |= dict.fromkeys(files - owners.keys(), plugin.distribution)
@@ -51,7 +57,12 @@ def configuration_packages() -> tuple[ConfigurationPackage, ...]:
 
 def configuration_files() -> frozenset[str]:
     """Return the yaml files of bnbench's own configuration, as group/name."""
-    return frozenset(_yaml_files(CONF))
+    return yaml_files(CONF)
+
+
+def yaml_files(folder: Path) -> frozenset[str]:
+    """Return the yaml files of a folder of configuration groups, as group/name."""
+    return frozenset(file for file, _ in _yaml_files(folder))
 
 
 def _refusal(package: ModuleType, files: frozenset[str]) -> str:
@@ -69,9 +80,31 @@ def _refusal(package: ModuleType, files: frozenset[str]) -> str:
     return ""
 
 
-def _yaml_files(folder: Traversable, prefix: str = "") -> Iterator[str]:
+def _misplaced(package: ModuleType, files: Iterable[str]) -> Iterator[str]:
+    """Say of every folder with yaml files that is no group of ours where its files would be looked for."""
+    groups = {file.partition("/")[0] for file in configuration_files() if "/" in file}
+    first_files = {file.partition("/")[0]: file for file in sorted(files, reverse=True)}
+    for folder, file in sorted(first_files.items()):
+        if folder in groups:
+            continue
+        near = get_close_matches(folder, groups, n=1)
+        hint = f"; did you mean {near[0]}/?" if near else ""
+        if file.split("/")[1] in groups:
+            hint = f"; did you mean the entry point '{package.__name__}.{folder}'?"
+        yield f"its {file}.yaml lies in no group of bnbench such as norm/ or experiment/{hint}"
+
+
+def _yaml_files(folder: Traversable, prefix: str = "") -> Iterator[tuple[str, Traversable]]:
     for entry in folder.iterdir():
         if entry.is_dir():
             yield from _yaml_files(entry, f"{prefix}{entry.name}/")
         elif entry.name.endswith(".yaml"):
-            yield prefix + entry.name.removesuffix(".yaml")
+            yield prefix + entry.name.removesuffix(".yaml"), entry
+
+
+def _is_utf8(file: Traversable) -> bool:
+    try:
+        file.read_text(encoding="utf-8")
+    except UnicodeDecodeError:
+        return False
+    return True

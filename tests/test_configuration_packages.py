@@ -89,6 +89,34 @@ def test_file_that_another_has_is_reported_and_the_rest_of_the_package_is_search
     ]
 
 
+@pytest.mark.parametrize(
+    ("file", "value", "said"),
+    [
+        ("conf/norm/planted", "planted", "; did you mean the entry point 'planted.conf'?"),
+        ("conf/norms/planted", "planted.conf", "; did you mean norm/?"),
+        ("conf/zzz/planted", "planted.conf", ""),
+    ],
+)
+def test_file_that_nothing_would_look_for_is_reported(
+    site: Path, plant: Plant, file: str, value: str, said: str
+) -> None:
+    files = {"planted/__init__.py": "", "planted/conf/__init__.py": "", f"planted/{file}.yaml": YAML}
+    plant(site, "bnbench-planted", files, conf={"planted": value})
+    configuration_packages()
+    found = file if value == "planted" else file.removeprefix("conf/")
+    expected = f"its {found}.yaml lies in no group of bnbench such as norm/ or experiment/{said}"
+    assert [broken.reason for broken in broken_plugins()] == [expected]
+
+
+def test_file_that_is_not_utf8_is_named(site: Path, plant: Plant) -> None:
+    plant(
+        site, "bnbench-planted", {"planted/__init__.py": "", "planted/norm/planted.yaml": YAML}, conf={"p": "planted"}
+    )
+    (site / "planted/norm/planted.yaml").write_bytes("# é\n".encode("latin-1") + YAML.encode())
+    configuration_packages()
+    assert [broken.reason for broken in broken_plugins()] == ["its norm/planted.yaml is not in UTF-8"]
+
+
 def test_own_configuration_is_known_by_group_and_name() -> None:
     assert {
         "config",

@@ -13,6 +13,7 @@ from torch import nn
 from bnbench import UserError, plugins
 from bnbench import norm as register
 from bnbench.norms import NORMS, choose_norm
+from bnbench.norms.description import describe
 from bnbench.plugins import BrokenPlugin, broken_plugins, describe_broken
 
 ROOT = Path(__file__).parent.parent
@@ -209,6 +210,11 @@ def test_interrupted_look_starts_over(site: Path, plant: Plant, stop: str) -> No
         patch.setenv("GO_ON", "1")
         assert set(NORMS.names()) == {*BUILT_IN, "slow", "sound"}
     assert [broken.name for broken in broken_plugins()] == ["failing"]
+
+
+def test_norm_without_a_docstring_has_no_description_of_another_class(site: Path, plant: Plant) -> None:
+    plant(site, "bnbench-planted", {"planted.py": SOURCE.format(name="planted")}, norms={"planted": "planted"})
+    assert describe(NORMS.get("planted")).summary == ""
 
 
 WRAPPED = """

@@ -30,7 +30,8 @@ def describe(norm: Norm) -> Description:
     >>> describe(NORMS.get("rms")).formula
     'y = γ x / √(mean(x²) + ε), with the mean over the row'
     """
-    text = inspect.getdoc(norm.factory) or ""
+    # not what a class without one would inherit: it says of another class what it computes
+    text = inspect.cleandoc(getattr(norm.factory, "__doc__", None) or "")
     head, *rest = _SECTION.split(text)
     found = {name.lower(): _one_line(said) for name, said in zip(rest[::2], rest[1::2], strict=True)}
     paragraphs = head.strip().split("\n\n")

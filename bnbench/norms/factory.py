@@ -104,6 +104,11 @@ def choose_norm(config: Mapping[str, Any], *, key: str = "norm.class_path") -> C
     Raises UserError for an unknown name or an option the norm does not take.
     """
     options = {str(key): value for key, value in config.items() if key != "name"}
+    if "name" not in config:
+        raise UserError(
+            f"the configuration of the norm has no key 'name', only {', '.join(options) or 'nothing'}: its yaml file "
+            "needs a line such as name: batch, the name the norm is registered under"
+        )
     name = str(config["name"])
     chosen = _custom_norm(options, key) if name == "custom" else NORMS.get(name)
     chosen.check_options(options)

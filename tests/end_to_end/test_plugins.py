@@ -85,6 +85,24 @@ def test_file_of_ours_is_the_one_that_is_used(train: Any) -> None:
     assert "eps: 9.0" not in said
 
 
+def test_file_of_the_user_is_used_for_a_norm_without_one_and_said_to_be_shadowed_otherwise(
+    train: Any, command: Any
+) -> None:
+    folder = command.folder / "mine" / "norm"
+    folder.mkdir(parents=True)
+    for name in ("plain", "tall", "batch"):
+        (folder / f"{name}.yaml").write_text(f"name: {name}\nscale: 7.0\n")
+    run = train("norm=plain", "--config-dir", "mine", "--cfg", "job", "--package", "norm")
+    assert "name: plain\nscale: 7.0" in run.said
+    shadowed = [line for line in run.said.splitlines() if "of --config-dir" in line]
+    assert shadowed == [
+        f"warning: norm/{name}.yaml of --config-dir has the name of one of {owner}, which is the one that is used"
+        for name, owner in (("batch", "bnbench"), ("tall", "bnbench-tall 1.0"))
+    ]
+    assert "deprecat" not in run.said.lower()
+    assert "schema" not in run.said
+
+
 def test_norm_whose_plugin_fails_says_so(train: Any) -> None:
     run = train("norm=broken")
     assert run.code == 1
