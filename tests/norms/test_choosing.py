@@ -70,7 +70,7 @@ def test_values_with_one_cell_id_have_one_name(values: tuple[Any, ...], written:
         ({"name": "batch", "class_path": "a:b"}, r"norm 'batch' takes no option 'class_path'"),
         (
             {"eps": 1.0},
-            r"^the configuration of the norm has no key 'name', only eps: its yaml file needs a line such as",
+            r"^the configuration of the norm has no key 'name', only eps: its yaml file needs",
         ),
         ({"name": "custom"}, r"norm=custom needs norm.class_path=package.module:Name"),
         ({"name": "custom", "class_path": "torch.nn.LayerNorm"}, r"not of the form package.module:Name"),
