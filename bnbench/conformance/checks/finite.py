@@ -79,8 +79,8 @@ def finite_on_two_rows(subject: Subject) -> Outcome:
 @check("finite_in_float16")
 def finite_in_float16(subject: Subject) -> Outcome:
     """On inputs up to a fifth of what float16 holds, in float16: finite wherever the true number is as small."""
-    # room for products with a γ and for those of a Linear, which overflow by right; squares, and sums over many values of
-    # one sign, need more than there is
+    # room for products with a γ and for those of a Linear, which overflow by right; squares, and sums over many values
+    # of one sign, need more than there is
     room = 5.0
     inputs = [(_large(subject.inputs(seed=seed)).abs() / room).half() for seed in range(STEPS)]
     refusal = ""
