@@ -62,13 +62,12 @@ def gradients_exact(subject: Subject) -> Outcome:
     largest, where = 0.0, measured.slopes[0]
     for slope in measured.slopes:
         # a direction along which little happens is compared with those along which much does
-        scale = max(
-            abs(other.difference) + abs(other.autograd or 0.0) for other in measured.slopes if _alike(other, slope)
-        )
+        alike = [other for other in measured.slopes if _alike(other, slope)]
+        scale = max(abs(value) for other in alike for value in (other.difference, other.autograd or 0.0))
         off = 0.0 if slope.autograd is None else abs(slope.autograd - slope.difference)
-        # what rounding feigns is no slope that autograd could miss
-        if off > measured.noise and off / scale > largest:
-            largest, where = off / scale, slope
+        off /= max(scale, measured.noise / measured.exact_within)  # what rounding feigns is allowed
+        if off > largest:
+            largest, where = off, slope
     if largest > measured.exact_within:
         return noted(
             f"off by {largest:.1e} of the slope: {where.of} in {_mode(where)}",
