@@ -13,6 +13,8 @@ from bnbench.conformance.registration import CHECKS
 from bnbench.conformance.subject import subject_of
 from bnbench.norms import NORMS
 
+pytestmark = pytest.mark.slow  # every check on every norm: minutes
+
 Plant = Callable[[str], Callable[..., nn.Module]]
 
 THEMES = ("outputs", "finite", "gradients", "state", "randomness", "half_precision", "float32", "autocast")

@@ -9,6 +9,8 @@ from torch import nn
 from bnbench.conformance import Verdict, check_norm
 from bnbench.norms import NORMS
 
+pytestmark = pytest.mark.slow  # every check on every norm: minutes
+
 
 @pytest.mark.parametrize("target", [*NORMS.names(), "torch.nn:LayerNorm", "torch.nn:RMSNorm", "torch.nn:BatchNorm1d"])
 def test_fails_nowhere(target: str) -> None:
