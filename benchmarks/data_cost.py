@@ -13,8 +13,8 @@ import subprocess
 import sys
 import tempfile
 import time
-import warnings
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -25,6 +25,7 @@ from omegaconf import OmegaConf
 from rich.console import Console
 from rich.table import Table
 
+from benchmarks.command import measure_and_print
 from benchmarks.data_file import described, write_file
 from benchmarks.report import environment
 from benchmarks.workload import BATCH_SIZE, THREADS
@@ -250,15 +251,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     chosen = parser.parse_args(arguments)
     if chosen.rounds < 1 or chosen.cuts < 1 or chosen.rows < 200:
         parser.error("--rounds and --cuts take at least 1, --rows at least 200")
-    with warnings.catch_warnings():
-        # Lightning still asks torch for the type of a leaf in the old way
-        warnings.filterwarnings("ignore", message=".*isinstance.treespec, LeafSpec.*")
-        result = measure(rounds=chosen.rounds, cuts=chosen.cuts, rows=chosen.rows)
-    if chosen.json:
-        json.dump(result, sys.stdout, indent=2, allow_nan=False)
-        print()
-    else:
-        print_report(result, Console())
+    measure_and_print(
+        partial(measure, rounds=chosen.rounds, cuts=chosen.cuts, rows=chosen.rows), print_report, as_json=chosen.json
+    )
 
 
 if __name__ == "__main__":

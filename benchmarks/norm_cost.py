@@ -6,10 +6,8 @@ bnbench's real path, forward, backward and inference by themselves, and the memo
 """
 
 import argparse
-import json
-import sys
-import warnings
 from collections.abc import Sequence
+from functools import partial
 from statistics import median
 from typing import Any
 
@@ -18,6 +16,7 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks.bnbench_loop import bnbench_loop
+from benchmarks.command import measure_and_print
 from benchmarks.norm_stack import NormStack
 from benchmarks.report import environment
 from benchmarks.workload import BATCH_SIZE, NUM_ROWS, THREADS, WIDTHS, make_task
@@ -118,15 +117,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
     chosen = parser.parse_args(arguments)
     if chosen.rounds < 1 or chosen.steps < 1 or chosen.rows < BATCH_SIZE:
         parser.error(f"--rounds and --steps take at least 1, --rows at least {BATCH_SIZE}")
-    with warnings.catch_warnings():
-        # Lightning still asks torch for the type of a leaf in the old way
-        warnings.filterwarnings("ignore", message=".*isinstance.treespec, LeafSpec.*")
-        result = measure(rounds=chosen.rounds, steps=chosen.steps, num_rows=chosen.rows)
-    if chosen.json:
-        json.dump(result, sys.stdout, indent=2, allow_nan=False)
-        print()
-    else:
-        print_report(result, Console())
+    measure_and_print(
+        partial(measure, rounds=chosen.rounds, steps=chosen.steps, num_rows=chosen.rows),
+        print_report,
+        as_json=chosen.json,
+    )
 
 
 if __name__ == "__main__":

@@ -5,19 +5,16 @@ per measurement. Figures of one run compare; those of different runs or machines
 """
 
 import argparse
-import json
-import sys
-import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
 from typing import Any
 
 import torch
-from rich.console import Console
 
 from benchmarks import report
 from benchmarks.bnbench_loop import bnbench_loop
+from benchmarks.command import measure_and_print
 from benchmarks.floor import floor_loop
 from benchmarks.jax_worker import JaxWorker, is_installed
 from benchmarks.user_loops import lightning_loop, raw_loop
@@ -74,15 +71,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
     chosen = parser.parse_args(arguments)
     if chosen.rounds < 1 or chosen.seed_steps < 1 or chosen.seed_steps % max(STACKS):
         parser.error(f"--rounds takes at least 1, --seed-steps a multiple of {max(STACKS)}")
-    with warnings.catch_warnings():
-        # Lightning still asks torch for the type of a leaf in the old way
-        warnings.filterwarnings("ignore", message=".*isinstance.treespec, LeafSpec.*")
-        result = measure(rounds=chosen.rounds, seed_steps=chosen.seed_steps, num_rows=chosen.rows)
-    if chosen.json:
-        json.dump(result, sys.stdout, indent=2, allow_nan=False)
-        print()
-    else:
-        report.print_report(result, Console())
+    measure_and_print(
+        partial(measure, rounds=chosen.rounds, seed_steps=chosen.seed_steps, num_rows=chosen.rows),
+        report.print_report,
+        as_json=chosen.json,
+    )
 
 
 if __name__ == "__main__":

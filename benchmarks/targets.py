@@ -5,17 +5,17 @@ tuning seeds; the ladder is trivial + 50, 80 and 95 % of the gap to the better m
 """
 
 import argparse
-import statistics
 from dataclasses import replace
-from typing import Any
+from pathlib import Path
 
 from hydra import compose, initialize_config_dir
 
 from bnbench.config import Config, learning_rates, read_config
 from bnbench.datasets import Task, load, target_ladder
-from bnbench.records import ENGINE_VERSION, load_records
+from bnbench.records import ENGINE_VERSION
 from bnbench.seeding import TARGET_SEEDS, TUNING_SEEDS
 from bnbench.train import CONF
+from bnbench.training.automatic_targets import median_best
 from bnbench.training.job import run_job
 
 POOL = ("none", "batch")
@@ -59,22 +59,16 @@ def _median_best(config: Config, task: Task, norm: str) -> tuple[float, float]:
     grid = replace(config, norm={"name": norm}, seeds=tuning)
     grid = replace(grid, optimizer=replace(config.optimizer, lr=list(LEARNING_RATES)))
     by_rate = dict(
-        zip(learning_rates(grid), (_median(task, cell.folder, tuning) for cell in run_job(grid)), strict=True)
+        zip(learning_rates(grid), (median_best(Path(cell.folder), task, tuning) for cell in run_job(grid)), strict=True)
     )
     better = max if task.direction == "max" else min
     rate = better(by_rate, key=lambda each: by_rate[each])
     seeds = [TARGET_SEEDS + run for run in range(TARGET_RUNS)]
     final = replace(config, norm={"name": norm}, seeds=seeds, optimizer=replace(config.optimizer, lr=rate))
     (cell,) = run_job(final)
-    median = _median(task, cell.folder, seeds)
+    median = median_best(Path(cell.folder), task, seeds)
     print(f"{norm}: {by_rate} -> lr {rate:g}, median best {median:.4f}")
     return median, rate
-
-
-def _median(task: Task, folder: str, seeds: list[int]) -> float:
-    key = f"best_val_{task.metric_name}"
-    results: list[dict[str, Any]] = [seed for record in load_records(folder).records for seed in record.seeds]
-    return statistics.median(seed["final"][key] for seed in results if seed["seed"] in seeds)
 
 
 if __name__ == "__main__":

@@ -9,13 +9,9 @@ from numpy.typing import NDArray
 
 from bnbench.scoring.holm import ALPHA, holm, holm_multiplier
 from bnbench.scoring.seeds_needed import more_seeds
-from bnbench.scoring.sign_flip import exact_sign_flip_p, sampled_sign_flip_p, smallest_p
+from bnbench.scoring.sign_flip import board_sign_flip_p, smallest_p
 from bnbench.scoring.speedup import Speedup, speedup
 from bnbench.scoring.times import Floats, Times
-
-# Only differences that lie on no lattice of steps are sampled; a fixed seed per test makes a board depend on its runs
-# alone.
-SIGN_FLIP_SEED = 0
 
 
 @dataclass(frozen=True)
@@ -80,7 +76,7 @@ def compare_with_reference(
     """Return each entry against the reference, Holm-corrected over all of them; None where they share no seed."""
     paired = [pair(reference, other) for other in others]
     tested = [index for index, pairs in enumerate(paired) if len(pairs.first)]
-    p_values = np.array([_p(paired[index]) for index in tested])
+    p_values = np.array([board_sign_flip_p(paired[index].differences) for index in tested])
     adjusted = holm(p_values)
     still_open = holm_multiplier(p_values, alpha=alpha)
     comparisons: list[Comparison | None] = [None] * len(others)
@@ -115,7 +111,7 @@ def rank(entries: Sequence[SeedTimes], *, alpha: float = ALPHA) -> Ranking:
         pairs = pair(entries[first], entries[second])
         if len(pairs.first):
             couples.append((first, second))
-            p_values.append(_p(pairs))
+            p_values.append(board_sign_flip_p(pairs.differences))
             means.append(float(np.mean(pairs.differences)))
             for each in (first, second):
                 most_pairs[each] = max(most_pairs[each], len(pairs.first))
@@ -124,11 +120,3 @@ def rank(entries: Sequence[SeedTimes], *, alpha: float = ALPHA) -> Ranking:
         if adjusted <= alpha:
             ranks[first if mean > 0 else second] += 1
     return Ranking(tuple(ranks), len(couples), tuple(most_pairs))
-
-
-def _p(pairs: Pairs) -> float:
-    differences = pairs.differences
-    exact = exact_sign_flip_p(differences)
-    if exact is not None:
-        return exact
-    return sampled_sign_flip_p(differences, generator=np.random.default_rng(SIGN_FLIP_SEED))

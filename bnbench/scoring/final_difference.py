@@ -10,13 +10,11 @@ from numpy.typing import NDArray
 from bnbench.scoring.holm import ALPHA, holm, holm_multiplier
 from bnbench.scoring.intervals import mean_interval
 from bnbench.scoring.seeds_needed import more_seeds
-from bnbench.scoring.sign_flip import sign_flip_p
+from bnbench.scoring.sign_flip import board_sign_flip_p
 from bnbench.scoring.times import Floats
 
 MARGIN_SHARE = 0.02
 """Of the way from the trivial predictor to the reference: a difference that nobody would choose a norm by."""
-
-SIGN_FLIP_SEED = 0
 
 
 @dataclass(frozen=True)
@@ -75,7 +73,7 @@ def compare_finals(
     margin = 0.0 if trivial is None else MARGIN_SHARE * abs(float(np.mean(reference.values)) - trivial)
     differences = [_differences(reference, other) for other in others]
     tested = [index for index, values in enumerate(differences) if len(values)]
-    p_values = np.array([_p(differences[index]) for index in tested])
+    p_values = np.array([board_sign_flip_p(differences[index]) for index in tested])
     adjusted = holm(p_values)
     still_open = holm_multiplier(p_values, alpha=alpha)
     found: list[FinalDifference | None] = [None] * len(others)
@@ -100,7 +98,3 @@ def _differences(reference: SeedFinals, other: SeedFinals) -> Floats:
     _, of_reference, of_other = np.intersect1d(reference.seeds, other.seeds, assume_unique=True, return_indices=True)
     differences = other.values[of_other] - reference.values[of_reference]
     return differences[np.isfinite(differences)]
-
-
-def _p(differences: Floats) -> float:
-    return sign_flip_p(differences, generator=np.random.default_rng(SIGN_FLIP_SEED))

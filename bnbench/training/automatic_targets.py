@@ -17,6 +17,7 @@ from bnbench.training.job import CellReport, Observe, run_job
 
 REFERENCE = "none"
 TARGET_RUNS = 5
+TARGETING = range(TARGET_SEEDS, TARGET_SEEDS + TARGET_RUNS)
 RULE_VERSION = 1
 
 
@@ -44,7 +45,7 @@ def _automatic_targets(config: Config, task: Task, *, command: str, observe: Obs
     reference = replace(
         config,
         norm={"name": REFERENCE},
-        seeds=[TARGET_SEEDS + run for run in range(TARGET_RUNS)],
+        seeds=list(TARGETING),
         track="recipe",
     )
     targets_id = _id(reference, task)
@@ -71,7 +72,7 @@ def _measured(reference: Config, task: Task, cells: Sequence[CellReport]) -> dic
     if failed:
         raise UserError(f"the runs that set the target failed: {'; '.join(failed)}")
     rates = learning_rates(reference)
-    medians = {rate: _median_best(Path(cell.folder), task) for rate, cell in zip(rates, cells, strict=True)}
+    medians = {rate: median_best(Path(cell.folder), task, TARGETING) for rate, cell in zip(rates, cells, strict=True)}
     better = max if task.direction == "max" else min
     rate = better(medians, key=lambda each: medians[each])
     best = medians[rate]
@@ -96,13 +97,13 @@ def _measured(reference: Config, task: Task, cells: Sequence[CellReport]) -> dic
     }
 
 
-def _median_best(folder: Path, task: Task) -> float:
-    """Return the median best over the target seeds; a seed without any value counts as the trivial predictor."""
+def median_best(folder: Path, task: Task, seeds: Sequence[int]) -> float:
+    """Return the median best metric over the seeds; one without any value counts as the trivial predictor."""
     key = f"best_val_{task.metric_name}"
     best = [
         task.trivial if seed["final"][key] is None else seed["final"][key]
         for record in load_records(folder).records
         for seed in record.seeds
-        if TARGET_SEEDS <= seed["seed"] < TARGET_SEEDS + TARGET_RUNS
+        if seed["seed"] in seeds
     ]
     return statistics.median(best)

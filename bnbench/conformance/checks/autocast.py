@@ -4,6 +4,7 @@ import torch
 
 from bnbench.conformance.finding import Outcome, failed, not_applicable, noted, passed
 from bnbench.conformance.passes import NOT_REPEATED, outputs_of, repeats, restore, tensors_of
+from bnbench.conformance.raised import said
 from bnbench.conformance.registration import check
 from bnbench.conformance.subject import Subject
 
@@ -30,9 +31,7 @@ def autocast(subject: Subject) -> Outcome:
             with torch.autocast("cpu", dtype=torch.bfloat16):
                 outputs = outputs_of(layer, inputs).detach().double()
         except Exception as error:  # raised by the norm: a stranger's code may raise anything
-            return noted(
-                f"refused: {type(error).__name__}: {error}".splitlines()[0], "cannot be trained in mixed precision"
-            )
+            return noted(f"refused: {said(error)}", "cannot be trained in mixed precision")
         if not torch.isfinite(outputs).all():
             return failed("not finite", "a network in mixed precision turns to NaN")
         restore(layer, start)

@@ -7,6 +7,7 @@ from torch import Tensor, nn
 
 from bnbench.conformance.finding import Outcome, failed, not_applicable, noted, passed
 from bnbench.conformance.passes import cotangent, outputs_of
+from bnbench.conformance.raised import said
 from bnbench.conformance.registration import check
 from bnbench.conformance.subject import Subject
 from bnbench.seeding import key_random_streams
@@ -90,7 +91,7 @@ def finite_in_float16(subject: Subject) -> Outcome:
             found = _tensors(subject.build(dtype=dtype), inputs)
             break
         except Exception as error:  # raised by the norm: a stranger's code may raise anything
-            refusal = f"float16 is refused: {type(error).__name__}: {error}".splitlines()[0]
+            refusal = f"float16 is refused: {said(error)}"
     else:
         return not_applicable(refusal)
     expected = _tensors(subject.build(dtype=dtype).float(), [values.float() for values in inputs])

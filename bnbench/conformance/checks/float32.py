@@ -6,6 +6,7 @@ from torch import Tensor, nn
 from bnbench.conformance.finding import Outcome, failed, not_applicable, passed
 from bnbench.conformance.passes import NOT_REPEATED, outputs_of, repeats, restore, tensors_of
 from bnbench.conformance.precision import SAME_IN_FLOAT32, lost_by_casting, widened
+from bnbench.conformance.raised import said
 from bnbench.conformance.registration import check
 from bnbench.conformance.subject import Subject
 from bnbench.seeding import generator
@@ -35,7 +36,7 @@ def float32_at_offset(subject: Subject) -> Outcome:
             try:
                 exact, allowed = _exact_and_allowed(layer.double(), inputs.double())
             except Exception as error:  # raised by the norm: a stranger's code may raise anything
-                return not_applicable(f"float64 is refused: {type(error).__name__}: {error}".splitlines()[0])
+                return not_applicable(f"float64 is refused: {said(error)}")
             error_largest = (outputs - exact).abs().max().item()
             losses[f"{offset:.0e}"] = max(losses.get(f"{offset:.0e}", 0.0), error_largest / allowed)
     words = ", ".join(f"{loss:.1f} at an offset of {offset}" for offset, loss in losses.items())

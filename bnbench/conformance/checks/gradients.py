@@ -5,6 +5,7 @@ from bnbench.conformance.passes import NOT_REPEATED, repeats
 from bnbench.conformance.registration import check
 from bnbench.conformance.slopes import Slope, Slopes, measure_slopes
 from bnbench.conformance.subject import Subject
+from bnbench.conformance.words import mode_name
 
 # a gradient smaller than this part of the true slope is none: right ones are the slope itself
 MISSING = 1e-6
@@ -24,7 +25,7 @@ def gradient_to_input(subject: Subject) -> Outcome:
         worst = max(missing, key=lambda slope: abs(slope.difference))
         return failed(
             f"no gradient along {len(missing)} of {len(slopes)} directions; the output moves by "
-            f"{abs(worst.difference):.1e} per step in {_mode(worst)}",
+            f"{abs(worst.difference):.1e} per step in {mode_name(worst.training)}",
             "the layers below learn nothing through it",
         )
     return passed(f"a gradient along all {len(slopes)} directions", "the layers below learn through it")
@@ -44,7 +45,8 @@ def gradients_to_parameters(subject: Subject) -> Outcome:
     if missing:
         worst = max(missing, key=lambda slope: abs(slope.difference))
         return failed(
-            f"{worst.of}: no gradient; the output moves by {abs(worst.difference):.1e} per step in {_mode(worst)}",
+            f"{worst.of}: no gradient; the output moves by {abs(worst.difference):.1e} per step in "
+            f"{mode_name(worst.training)}",
             "the parameter has an influence and never learns",
         )
     unused = [name for name in names if not any(_has_influence(measured, slope, name) for slope in of_parameters)]
@@ -70,7 +72,7 @@ def gradients_exact(subject: Subject) -> Outcome:
             largest, where = off, slope
     if largest > measured.exact_within:
         return noted(
-            f"off by {largest:.1e} of the slope: {where.of} in {_mode(where)}",
+            f"off by {largest:.1e} of the slope: {where.of} in {mode_name(where.training)}",
             "a gradient is stopped or replaced; on purpose, as batch renormalization does, or by mistake?",
         )
     return passed(f"off by at most {largest:.1e} of the slope", "training follows the true gradient")
@@ -86,7 +88,3 @@ def _has_influence(measured: Slopes, slope: Slope, name: str) -> bool:
 
 def _alike(one: Slope, other: Slope) -> bool:
     return one.of == other.of and one.training == other.training
-
-
-def _mode(slope: Slope) -> str:
-    return "training" if slope.training else "evaluation"

@@ -10,8 +10,10 @@ from bnbench.conformance.change import relative_change
 from bnbench.conformance.finding import Outcome, failed, not_applicable, noted, passed
 from bnbench.conformance.passes import NOT_REPEATED, outputs_of, repeats, restore, tensors_of
 from bnbench.conformance.precision import HALVES, SAME_IN_FLOAT32, computes_in_float64, lost_by_casting
+from bnbench.conformance.raised import said
 from bnbench.conformance.registration import check
 from bnbench.conformance.subject import Subject
+from bnbench.conformance.words import dtype_name, mode_name
 from bnbench.seeding import generator, key_random_streams
 
 # many enough that a sum of them overflows float16, few enough for norms that compare every row with every other
@@ -34,11 +36,11 @@ def other_precisions(subject: Subject) -> Outcome:
             try:
                 outputs = outputs_of(subject.build(dtype=dtype).train(training), subject.inputs(dtype=dtype))
             except Exception as error:  # raised by the norm: a stranger's code may raise anything
-                refused.append(f"{_name(dtype)} refused: {type(error).__name__}: {error}".splitlines()[0])
+                refused.append(f"{dtype_name(dtype)} refused: {said(error)}")
                 break
             if outputs.dtype != dtype:
                 return failed(
-                    f"{_name(dtype)} → {_name(outputs.dtype)} in {'training' if training else 'evaluation'}",
+                    f"{dtype_name(dtype)} → {dtype_name(outputs.dtype)} in {mode_name(training)}",
                     "the layer after it is in the precision of the inputs and refuses another, or casts back at a cost",
                 )
     if refused:
@@ -174,12 +176,12 @@ def half_precision_statistics(subject: Subject) -> Outcome:
         try:
             errors = _buffers_off(subject, dtype)
         except Exception as raised:  # by the norm: a stranger's code may raise anything
-            return not_applicable(f"{_name(dtype)} is refused: {type(raised).__name__}: {raised}".splitlines()[0])
+            return not_applicable(f"{dtype_name(dtype)} is refused: {said(raised)}")
         if not errors:
             return not_applicable("no buffers of floating point")
         name = max(errors, key=lambda each: errors[each])
         if errors[name] >= worst:
-            worst, where = errors[name], f"{name} off by {errors[name]:.1e} after training in {_name(dtype)}"
+            worst, where = errors[name], f"{name} off by {errors[name]:.1e} after training in {dtype_name(dtype)}"
     if worst > LARGEST_ERROR_OF_BUFFER:
         return failed(where, "what evaluation goes by is computed in half precision: take float32")
     return passed(where, "what evaluation goes by is computed in enough digits")
@@ -207,9 +209,9 @@ def _judge(error: Callable[[torch.dtype, torch.dtype, bool], float], limit: floa
     for dtype in HALVES:
         for errors, layer_dtype in ((mixed, torch.float32), (half, dtype)):
             try:
-                errors[_name(dtype)] = max(error(dtype, layer_dtype, training) for training in (True, False))
+                errors[dtype_name(dtype)] = max(error(dtype, layer_dtype, training) for training in (True, False))
             except Exception as raised:  # by the norm: a stranger's code may raise anything
-                refused.append(f"{_name(dtype)} is refused: {type(raised).__name__}: {raised}".splitlines()[0])
+                refused.append(f"{dtype_name(dtype)} is refused: {said(raised)}")
     if not (mixed or half):
         return not_applicable("; ".join(refused))
     judged = {**half, **mixed}
@@ -239,7 +241,3 @@ def _largest(difference: Tensor) -> float:
 def _most(difference: Tensor) -> float:
     """Return the error that four of five values stay below; infinite where there is none to be told."""
     return difference.abs().quantile(0.8).item() if torch.isfinite(difference).all() else float("inf")
-
-
-def _name(dtype: torch.dtype) -> str:
-    return str(dtype).removeprefix("torch.")

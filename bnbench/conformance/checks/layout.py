@@ -14,6 +14,7 @@ from bnbench.conformance.raised import said
 from bnbench.conformance.registration import check
 from bnbench.conformance.subject import Subject
 from bnbench.conformance.traits import traits_if_it_runs
+from bnbench.conformance.words import mode_name
 
 # training or not, and a number of rows
 Place = tuple[bool, int]
@@ -153,7 +154,7 @@ def _dependence(subject: Subject, computed: list[Place]) -> Outcome | None:
             if other and depends not in other.values():
                 other_rows, otherwise = next(iter(other.items()))
                 return failed(
-                    f"in {_mode(training)}, a value depends on {depends} with {rows} rows and on {otherwise} with "
+                    f"in {mode_name(training)}, a value depends on {depends} with {rows} rows and on {otherwise} with "
                     f"{other_rows}",
                     "rows and features are confused where there are as many of one as of the other",
                 )
@@ -178,8 +179,8 @@ def _misread(subject: Subject, computed: list[Place]) -> Outcome | None:
             if moved.any() and (own == "row" or not moved[:, column].any()):
                 other_row, other_column = moved.nonzero()[0].tolist()
                 return failed(
-                    f"in {_mode(training)}, with {rows} rows, the value at row {row} and feature {column} moves one "
-                    f"at row {other_row} and feature {other_column} and none of its own {own} there",
+                    f"in {mode_name(training)}, with {rows} rows, the value at row {row} and feature {column} moves "
+                    f"one at row {other_row} and feature {other_column} and none of its own {own} there",
                     "rows and features are taken for one another, whatever the size of the batch",
                 )
     return None
@@ -227,15 +228,11 @@ def _same_rows(subject: Subject, computed: list[Place]) -> Outcome | None:
         change = relative_change(with_three, alone)
         if change > SAME_ROWS:
             return failed(
-                f"in {_mode(training)}, {rows} rows come out otherwise alone (N = C) than in a batch of {larger}: "
+                f"in {mode_name(training)}, {rows} rows come out otherwise alone (N = C) than in a batch of {larger}: "
                 f"relative change {change:.1e}",
                 "a batch with as many rows as features is treated in another way than all others",
             )
     return None
-
-
-def _mode(training: bool) -> str:
-    return "training" if training else "evaluation"
 
 
 def _outputs(layer: nn.Module, inputs: Tensor, training: bool) -> Tensor:

@@ -20,6 +20,7 @@ from bnbench.conformance.passes import (
 )
 from bnbench.conformance.registration import check
 from bnbench.conformance.subject import NUM_ROWS, Subject
+from bnbench.conformance.words import dtype_name, mode_name
 
 # Float32 sums over rows that lie otherwise in memory are rounded otherwise: norms of torch and bnbench differ by up to
 # 2e-7 of the outputs, a layer that misreads the memory by about 1.
@@ -43,7 +44,7 @@ def output_shape(subject: Subject) -> Outcome:
         expected = (rows, subject.num_features)
         if shape != expected:
             return failed(
-                f"{shape} for {(rows, subject.num_inputs)} in {_mode(training)}",
+                f"{shape} for {(rows, subject.num_inputs)} in {mode_name(training)}",
                 f"the next layer expects {expected}; a layer must keep the rows and return its features",
             )
     return passed(f"(rows, {subject.num_features}) at {', '.join(map(str, sizes))} and 1 rows", "fits between layers")
@@ -56,7 +57,8 @@ def output_dtype(subject: Subject) -> Outcome:
         dtype = outputs_of(subject.build().train(training), subject.inputs()).dtype
         if dtype != torch.float32:
             return failed(
-                f"float32 → {_name(dtype)} in {_mode(training)}", "the next layer's product would fail, or cost twice"
+                f"float32 → {dtype_name(dtype)} in {mode_name(training)}",
+                "the next layer's product would fail, or cost twice",
             )
     return passed("float32 → float32", "what the network computes in stays as it was chosen")
 
@@ -80,14 +82,14 @@ def input_unchanged(subject: Subject) -> Outcome:
             if change > 0:
                 return failed(
                     f"{'strided ' * is_strided}inputs of {rows} rows changed by {change:.1e} of their size in "
-                    f"{_mode(training)}, {'with' if with_graph else 'without'} gradients",
+                    f"{mode_name(training)}, {'with' if with_graph else 'without'} gradients",
                     "an operation writes into the inputs: what else reads them, a residual branch say, gets other "
                     "numbers",
                 )
         change = relative_change(outputs[True], outputs[False])
         if change > SAME_LAYOUT and repeats(subject):
             return failed(
-                f"outputs differ by {change:.1e} without gradients in {_mode(training)}",
+                f"outputs differ by {change:.1e} without gradients in {mode_name(training)}",
                 "under torch.no_grad(), as networks are evaluated, another function is computed",
             )
     return passed("not a bit changed, with and without gradients", "others may read the same inputs")
@@ -108,14 +110,18 @@ def output_varies(subject: Subject) -> Outcome:
         if not torch.isfinite(outputs).all():
             return not_applicable("the outputs are not finite")
         if relative_change(outputs, others) < CONSTANT:
-            return failed(f"the same for other inputs in {_mode(training)}", "the output does not depend on the input")
+            return failed(
+                f"the same for other inputs in {mode_name(training)}", "the output does not depend on the input"
+            )
         centred = outputs - outputs.mean(0)
         if centred.abs().max() < CONSTANT * outputs.abs().max():
-            return failed(f"every row the same in {_mode(training)}", "nothing tells one example from another any more")
+            return failed(
+                f"every row the same in {mode_name(training)}", "nothing tells one example from another any more"
+            )
         # the layer norm of two features has but one sign to choose: two columns, one the negative of the other
         if subject.num_features > 2 and _is_one_column(centred):
             return failed(
-                f"every column the same in {_mode(training)}, up to scale and shift",
+                f"every column the same in {mode_name(training)}, up to scale and shift",
                 "a single number is left of all the features of a row",
             )
     return passed("differs from input to input, row to row, column to column", "the examples can still be told apart")
@@ -150,13 +156,13 @@ def memory_layout(subject: Subject) -> Outcome:
                 outputs = outputs_of(layer, given, copy=False)
             except RuntimeError as error:
                 return failed(
-                    f"{layout} inputs in {_mode(training)}: {error}".splitlines()[0],
+                    f"{layout} inputs in {mode_name(training)}: {error}".splitlines()[0],
                     "inputs that are not in one piece are refused, as after a transposition or a slice",
                 )
             difference = relative_change(expected, outputs)
             if difference > SAME_LAYOUT:
                 return failed(
-                    f"{layout} inputs: outputs differ by {difference:.1e} in {_mode(training)}",
+                    f"{layout} inputs: outputs differ by {difference:.1e} in {mode_name(training)}",
                     "the memory is read as if it were in one piece: a slice or a transposed tensor gives other numbers",
                 )
             largest = max(largest, difference)
@@ -204,11 +210,3 @@ def _refused(error: Exception, mode: str) -> Outcome:
     if mode == "training":
         return noted(message, "a batch of one row ends the training, and the message does not say that it is the cause")
     return failed(message, "one example alone cannot be evaluated, and the message does not say why")
-
-
-def _mode(training: bool) -> str:
-    return "training" if training else "evaluation"
-
-
-def _name(dtype: torch.dtype) -> str:
-    return str(dtype).removeprefix("torch.")
