@@ -28,6 +28,7 @@ LAYERS = (
         "metric_facts",
         "free_memory",
         "introduction_defaults",
+        "wandb_run",
     ),
     ("norms", "datasets", "models", "records"),
     ("training", "scoring"),
@@ -57,7 +58,7 @@ HEAVY = {
 }
 # Imports inside a function: (module, imported): why. Only optional extras that are costly to import.
 INSIDE_FUNCTIONS: dict[tuple[str, str], str] = {
-    ("bnbench.training.weights_and_biases", "wandb"): "a second of start-up, and training works where it is missing",
+    ("bnbench.wandb_run", "wandb"): "a second of start-up, and all else works where it is missing",
     ("bnbench.check", "bnbench"): "--help and a mistyped option must not wait for torch",
     ("bnbench", "bnbench"): "the package's face is lazy, or `import bnbench.records` would load torch",
 }

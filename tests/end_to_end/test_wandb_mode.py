@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
+from bnbench import wandb_run
 from bnbench.config import Config
 from bnbench.train import observers
-from bnbench.training import weights_and_biases
 from bnbench.training.job import run_job
 
 
@@ -32,7 +32,7 @@ def test_runs_are_offline_unless_somebody_is_logged_in(
     variable: str, logged_in: bool, mode: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("WANDB_MODE", variable)
-    assert weights_and_biases._mode(Wandb(logged_in=logged_in)) == mode
+    assert wandb_run._mode(Wandb(logged_in=logged_in)) == mode
 
 
 class Unreachable(Wandb):
