@@ -1,19 +1,14 @@
 """The board as CSV: one line per row, every key of the JSON flattened, safe to open in a spreadsheet."""
 
 import csv
-from collections.abc import Mapping
-from dataclasses import asdict, fields
+from collections.abc import Iterator
+from dataclasses import asdict, fields, is_dataclass
 from io import StringIO
-from typing import Any
+from types import UnionType
+from typing import Any, get_args, get_type_hints
 
-from bnbench.scoring.board import Board, Final, HitRateInterval, Row, Speedup, StepsToTarget, Workload
+from bnbench.scoring.board import Board, Row, Workload
 
-NESTED = {
-    "hit_rate_interval": HitRateInterval,
-    "steps_to_target": StepsToTarget,
-    "speedup": Speedup,
-    "final": Final,
-}
 # What a spreadsheet may take for a formula when a cell begins with it.
 FORMULA_STARTS = ("=", "+", "-", "@", "＝", "＋", "－", "＠")
 OF_WORKLOAD = ("metric", "direction", "target", "provenance", "max_steps", "eval_every_steps")
@@ -24,27 +19,45 @@ def to_csv(board: Board) -> str:
     stream = StringIO()
     writer = csv.writer(stream, lineterminator="\n")
     writer.writerow(header())
+    columns = _columns(Row)
     for workload in board.workloads:
-        shared = {name: value for name, value in asdict(workload).items() if name in OF_WORKLOAD}
+        shared = [value for name, value in asdict(workload).items() if name in OF_WORKLOAD]
         for _, rows in board.rows_of(workload):
-            writer.writerows([_cell(value) for value in (_flat(asdict(row)) | shared).values()] for row in rows)
+            writer.writerows([_cell(value) for value in (*_values(row, columns), *shared)] for row in rows)
     return stream.getvalue()
 
 
 def header() -> list[str]:
     """Return the columns, which are the same for an empty board."""
-    names = []
-    for field in fields(Row):
-        nested = NESTED.get(field.name)
-        names += [f"{field.name}_{inner.name}" for inner in fields(nested)] if nested else [field.name]
-    return [*names, *(field.name for field in fields(Workload) if field.name in OF_WORKLOAD)]
+    return [
+        *("_".join(path) for path in _columns(Row)),
+        *(field.name for field in fields(Workload) if field.name in OF_WORKLOAD),
+    ]
 
 
-def _flat(row: Mapping[str, Any]) -> dict[str, Any]:
-    flat: dict[str, Any] = {}
-    for name, value in row.items():
-        flat |= {f"{name}_{key}": inner for key, inner in value.items()} if isinstance(value, dict) else {name: value}
-    return flat
+def _columns(kind: type) -> tuple[tuple[str, ...], ...]:
+    """Return the path to every plain value of a dataclass, through the dataclasses in it."""
+    return tuple(_paths(kind))
+
+
+def _paths(kind: Any) -> Iterator[tuple[str, ...]]:
+    hints = get_type_hints(kind)
+    for field in fields(kind):
+        hint = hints[field.name]
+        kinds = get_args(hint) if isinstance(hint, UnionType) else (hint,)
+        nested = next((each for each in kinds if is_dataclass(each)), None)
+        yield from ((field.name, *rest) for rest in (_paths(nested) if nested else [()]))
+
+
+def _values(row: Row, columns: tuple[tuple[str, ...], ...]) -> list[Any]:
+    """What a part that is None would hold is not known either."""
+    found = []
+    for path in columns:
+        value: Any = row
+        for name in path:
+            value = None if value is None else getattr(value, name)
+        found.append(value)
+    return found
 
 
 def _cell(value: Any) -> Any:

@@ -4,73 +4,25 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from bnbench.records import Skipped
-from bnbench.scoring.speedup import Bound
+from bnbench.scoring.board_across import Across as Across
+from bnbench.scoring.board_across import AcrossEntry as AcrossEntry
+from bnbench.scoring.board_curves import Curves as Curves
+from bnbench.scoring.board_curves import RunFact as RunFact
+from bnbench.scoring.board_curves import SeedOutcome as SeedOutcome
+from bnbench.scoring.board_row import CostOf as CostOf
+from bnbench.scoring.board_row import Details as Details
+from bnbench.scoring.board_row import Estimate as Estimate
+from bnbench.scoring.board_row import Final as Final
+from bnbench.scoring.board_row import HitRateInterval as HitRateInterval
+from bnbench.scoring.board_row import Row as Row
+from bnbench.scoring.board_row import Speedup as Speedup
+from bnbench.scoring.board_row import StepsToTarget as StepsToTarget
+from bnbench.scoring.board_row import Tuning as Tuning
+from bnbench.scoring.board_tunability import BestOf as BestOf
+from bnbench.scoring.board_tunability import RateOutcome as RateOutcome
+from bnbench.scoring.board_tunability import Tunability as Tunability
 
 SCHEMA_VERSION = 1
-
-
-@dataclass(frozen=True)
-class StepsToTarget:
-    """Steps until the metric meets the target: restricted mean with its interval, median None when half never do."""
-
-    median: float | None
-    rmst: float | None
-    low: float | None
-    high: float | None
-
-
-@dataclass(frozen=True)
-class Speedup:
-    """RMST of the reference ÷ RMST of the entry on their `n_pairs` common seeds; the interval is not corrected."""
-
-    estimate: float | None
-    low: float | None
-    high: float | None
-    bound: Bound
-    n_pairs: int
-    p_value: float | None
-    p_holm: float | None
-    more_seeds: int | None
-
-
-@dataclass(frozen=True)
-class Final:
-    """The metric at the end; `counted_trivial` seeds diverged or ended non-finite and count at the trivial value."""
-
-    mean: float | None
-    low: float | None
-    high: float | None
-    counted_trivial: int
-
-
-@dataclass(frozen=True)
-class HitRateInterval:
-    """Wilson's interval of the hit rate."""
-
-    low: float | None
-    high: float | None
-
-
-@dataclass(frozen=True)
-class Row:
-    """One entry of one workload, target level and track."""
-
-    workload: str
-    workload_id: str
-    target_level: str
-    track: str
-    entry: str
-    norm: str
-    rank: int
-    n_seeds: int
-    hit_rate: float | None
-    hit_rate_interval: HitRateInterval
-    steps_to_target: StepsToTarget
-    speedup: Speedup
-    final: Final
-    diverged: int
-    is_reference: bool
-    verdict: str
 
 
 @dataclass(frozen=True)
@@ -90,13 +42,20 @@ class Workload:
 
 @dataclass(frozen=True)
 class Board:
-    """Everything a leaderboard says; reports are made from it and from nothing else."""
+    """Everything a leaderboard says; reports are made from it and from nothing else.
+
+    `curves` and `runs` are there when they were asked for; they are for charts and drill-downs and not in the JSON.
+    """
 
     reference: str
     workloads: tuple[Workload, ...] = ()
     entries: tuple[Row, ...] = ()
     skipped: tuple[Skipped, ...] = ()
     notes: tuple[str, ...] = ()
+    across: tuple[Across, ...] = ()
+    tunability: tuple[Tunability, ...] = ()
+    curves: tuple[Curves, ...] = ()
+    runs: tuple[RunFact, ...] = ()
     schema_version: int = field(default=SCHEMA_VERSION, init=False)
 
     def to_dict(self) -> dict[str, Any]:
@@ -108,6 +67,8 @@ class Board:
             "entries": [asdict(row) for row in self.entries],
             "skipped": [{"path": str(item.path), "reason": item.reason} for item in self.skipped],
             "notes": list(self.notes),
+            "across": [asdict(each) for each in self.across],
+            "tunability": [asdict(each) for each in self.tunability],
         }
 
     def rows_of(self, workload: Workload) -> list[tuple[str, list[Row]]]:

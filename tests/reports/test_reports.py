@@ -2,6 +2,7 @@
 
 import csv
 import json
+from collections.abc import Mapping
 from dataclasses import replace
 from io import StringIO
 from pathlib import Path
@@ -10,7 +11,17 @@ import pytest
 
 from bnbench.records import Skipped
 from bnbench.reports import print_board, to_csv, to_json, to_markdown, to_text
-from bnbench.scoring.board import Board, Final, HitRateInterval, Row, Speedup, StepsToTarget, Workload
+from bnbench.scoring.board import (
+    Board,
+    CostOf,
+    Final,
+    HitRateInterval,
+    Row,
+    Speedup,
+    StepsToTarget,
+    Tuning,
+    Workload,
+)
 
 WORKLOAD = Workload("digits · lr=0.1", "0123456789ab", "accuracy", "max", 0.95, "hard", "pool", 600, 20)
 NONE = Row(
@@ -64,6 +75,9 @@ NAMES = [
     pytest.param("[click](http://example.org)", id="markdown-link"),
     pytest.param(":smile:", id="emoji-code"),
 ]
+
+
+COST = CostOf(0.001, 0.0002, 1_000_000, 1234, 1.5, 1.1, None, 1.02, "a processor, 1 thread", "2026-01-01T00:00:00Z")
 
 
 def named(name: str) -> Board:
@@ -165,14 +179,27 @@ def as_text(value: object) -> str:
     return "" if value is None else str(value).lower() if isinstance(value, bool) else str(value)
 
 
+def flattened(entry: Mapping[str, object]) -> dict[str, object]:
+    flat: dict[str, object] = {}
+    for name, value in entry.items():
+        if isinstance(value, dict):
+            flat |= {f"{name}_{key}": inner for key, inner in flattened(value).items()}
+        else:
+            flat[name] = value
+    return flat
+
+
 def test_csv_holds_every_number_of_the_json() -> None:
-    rows = list(csv.DictReader(StringIO(to_csv(BOARD))))
-    entries = json.loads(to_json(BOARD))["entries"]
+    board = replace(BOARD, entries=(replace(BATCH, cost=COST, tuning=Tuning(0.1, "largest", 5, 3)), UNKNOWN, NONE))
+    rows = list(csv.DictReader(StringIO(to_csv(board))))
+    entries = json.loads(to_json(board))["entries"]
     assert len(rows) == len(entries) == 3
     for row, entry in zip(rows, entries, strict=True):
-        flat = {name: value for name, value in entry.items() if not isinstance(value, dict)}
-        for name in entry.keys() - flat.keys():
-            flat |= {f"{name}_{key}": value for key, value in entry[name].items()}
+        flat = flattened(entry)
+        for part in ("cost", "tuning"):
+            if entry[part] is None:
+                assert flat.pop(part) is None
+                assert {value for column, value in row.items() if column.startswith(f"{part}_")} == {""}
         assert {column: row[column] for column in flat} == {column: as_text(value) for column, value in flat.items()}
     assert rows[0]["target"] == "0.95"
     assert rows[0]["metric"] == "accuracy"
