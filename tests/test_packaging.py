@@ -60,7 +60,7 @@ def test_wheel_holds_the_configuration_and_the_type_marker(wheel: Path) -> None:
     }
     assert expected
     assert expected <= packed
-    assert {"bnbench/py.typed", "bnbench/records/run.schema.json"} <= packed
+    assert {"bnbench/py.typed", *(f"bnbench/records/{name}.schema.json" for name in ("run", "costs"))} <= packed
 
 
 @pytest.mark.slow

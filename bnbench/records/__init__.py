@@ -1,5 +1,9 @@
 """Run records: identity, layout, atomic writing, tolerant reading, locks; without torch, lightning or hydra."""
 
+from bnbench.records.costs import Costs as Costs
+from bnbench.records.costs import MeasuredCost as MeasuredCost
+from bnbench.records.costs import load_costs as load_costs
+from bnbench.records.costs import write_costs as write_costs
 from bnbench.records.experiments import add_cells as add_cells
 from bnbench.records.experiments import list_experiments as list_experiments
 from bnbench.records.experiments import read_experiment as read_experiment

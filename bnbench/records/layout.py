@@ -12,8 +12,9 @@ HISTORY_FILE = "history.parquet"
 RECORD_PREFIX = "seeds-"
 EXPERIMENTS_FOLDER = "experiments"
 TARGETS_FOLDER = "targets"
+COSTS_FOLDER = "costs"
 LOCKS_FOLDER = ".locks"
-NOT_CELLS = frozenset({EXPERIMENTS_FOLDER, TARGETS_FOLDER, "sweeps", "wandb", "tensorboard", "csv"})
+NOT_CELLS = frozenset({EXPERIMENTS_FOLDER, TARGETS_FOLDER, COSTS_FOLDER, "sweeps", "wandb", "tensorboard", "csv"})
 """Folders of RUNS_DIR that hold something else than cells, such as mirrors; hidden folders are no cells either."""
 
 _CELL_ID = re.compile(rf"[0-9a-f]{{{ID_LENGTH}}}")
