@@ -1,6 +1,7 @@
 """The typed configuration: Hydra composes it, this module checks it, nothing below ever sees a DictConfig."""
 
 import re
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields, is_dataclass, replace
 from math import isfinite
 from pathlib import PurePath
@@ -85,6 +86,13 @@ class TrainerConfig:
 
 
 @dataclass
+class TuningConfig:
+    """How far the learning rates of the tuned track go beyond those asked for, per side and at most."""
+
+    max_extensions: int = 2
+
+
+@dataclass
 class LoggerConfig:
     """Where curves are mirrored to; the run record is written whatever happens there."""
 
@@ -109,6 +117,8 @@ class Config:
     seeds: Any = 8
     runs_dir: str = "runs"
     track: str = "recipe"
+    recipe_lr: float | None = None
+    tuning: TuningConfig = field(default_factory=TuningConfig)
     save_weights: str | None = None
 
 
@@ -174,6 +184,7 @@ def check_config(config: Config) -> None:
         raise UserError(f"unknown model '{config.model.name}'; {nearest(str(config.model.name), MODELS)}")
     if config.track not in ("recipe", "tuned"):
         raise UserError(f"track={config.track!r}: expected 'recipe' or 'tuned'")
+    _check_tuning(config)
     if config.save_weights is not None and config.track != "tuned":
         raise UserError(
             f"save_weights={config.save_weights}: only a sweep of the tuned track has one winner; set track=tuned "
@@ -182,6 +193,20 @@ def check_config(config: Config) -> None:
     if config.save_weights is not None and not config.save_weights.endswith(".safetensors"):
         raise UserError(f"save_weights={config.save_weights}: expected a file name that ends with .safetensors")
     _check_numbers(config)
+
+
+def _check_tuning(config: Config) -> None:
+    rate, rates = config.recipe_lr, learning_rates(config)
+    if rate is not None and config.track != "tuned":
+        raise UserError(
+            f"recipe_lr={rate:g} with track={config.track}: only the tuned track has several learning rates, of which "
+            "this one is the recipe's; set track=tuned, or optimizer.lr alone"
+        )
+    if rate is not None and rate not in rates:
+        listed = ", ".join(f"{each:g}" for each in rates)
+        raise UserError(f"recipe_lr={rate:g} is none of optimizer.lr ({listed}); expected one of them")
+    if config.tuning.max_extensions < 0:
+        raise UserError(f"tuning.max_extensions={config.tuning.max_extensions}: expected at least 0")
 
 
 def _check_numbers(config: Config) -> None:
@@ -265,6 +290,14 @@ def learning_rates(config: Config) -> tuple[float, ...]:
     if not rates or len(set(rates)) != len(rates):
         raise UserError(f"optimizer.lr={value!r}; {expected}")
     return tuple(float(rate) for rate in rates)
+
+
+def typed_config(values: Mapping[str, Any]) -> Config:
+    """Return the configuration that `as_dict` made, also that of a record of an older release."""
+    config = OmegaConf.to_object(OmegaConf.merge(OmegaConf.structured(Config), values))
+    if not isinstance(config, Config):
+        raise TypeError(f"the configuration is a {type(config).__name__}, expected a Config")
+    return config
 
 
 def as_dict(config: Config) -> dict[str, Any]:

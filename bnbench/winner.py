@@ -7,7 +7,6 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import torch
-from omegaconf import OmegaConf
 from safetensors.torch import save as to_safetensors
 from sklearn.compose import ColumnTransformer
 from sklearn.impute import MissingIndicator, SimpleImputer
@@ -15,7 +14,7 @@ from sklearn.model_selection import train_test_split
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
-from bnbench.config import Config
+from bnbench.config import Config, typed_config
 from bnbench.datasets import Task, load
 from bnbench.datasets.table import SOURCES, Table
 from bnbench.errors import UserError
@@ -44,15 +43,6 @@ NAMES = {
 TOLERANCE = 1e-4
 
 
-def config_of(record: Record) -> Config:
-    """Return the configuration of a record, typed as it was when it trained."""
-    merged = OmegaConf.merge(OmegaConf.structured(Config), record.config)
-    config = OmegaConf.to_object(merged)
-    if not isinstance(config, Config):
-        raise TypeError(f"the configuration of {record.path} is a {type(config).__name__}, expected a Config")
-    return config
-
-
 def take_away(answer: Answer, records: list[Record], *, weights_path: str | None) -> tuple[str | None, list[str]]:
     """Return the winner's code, where it has one, and lines on how to have its weights or where they now are."""
     winner = answer.winner
@@ -70,7 +60,7 @@ def take_away(answer: Answer, records: list[Record], *, weights_path: str | None
 
 def code_of(answer: Answer, winner: Contender, record: Record) -> str | None:
     """Return the script of the winner, whose data come out as those trained on; None where it has no such script."""
-    config = config_of(record)
+    config = typed_config(record.config)
     if config.dataset.source != "file" or config.dataset.path is None:
         return None
     task = _task_of(record, config)
@@ -96,7 +86,7 @@ def save_weights(answer: Answer, winner: Contender, records: list[Record], path:
     weights are those of its best validation step, by the names they have in the pasted code.
     """
     record, seed = _median_seed(answer, records)
-    config = config_of(record)
+    config = typed_config(record.config)
     task, norm = _task_of(record, config), choose_norm(config.norm)
     kept: dict[str, torch.Tensor] = {}
 

@@ -47,6 +47,7 @@ def _automatic_targets(config: Config, task: Task, *, command: str, observe: Obs
         norm={"name": REFERENCE},
         seeds=list(TARGETING),
         track="recipe",
+        recipe_lr=None,
     )
     targets_id = _id(reference, task)
     with targets_lock(config.runs_dir, targets_id):
