@@ -28,6 +28,7 @@ LAYERS = (
         "metric_facts",
         "free_memory",
         "introduction_defaults",
+        "rate_grid",
         "wandb_run",
     ),
     ("norms", "datasets", "models", "records"),

@@ -35,15 +35,16 @@ _check_cell: Check = compile_schema(
             "entry": {"type": "string"},
             "dataset": {"type": "string"},
             "seeds": {"type": "array", "items": {"type": "integer", "minimum": 0, "maximum": 2**63 - 1}},
+            "tracks": {"type": "array", "items": {"type": "string"}},
         },
     }
 )
 
 
 def add_cells(runs_dir: Path | str, experiment: str, cells: Mapping[str, Mapping[str, Any]]) -> Path:
-    """Add ``{cell_id: {"entry", "dataset", "seeds"}}`` to RUNS_DIR/experiments/<name>.json and return its path.
+    """Add ``{cell_id: {"entry", "dataset", "seeds", "tracks"}}`` to RUNS_DIR/experiments/<name>.json; return its path.
 
-    Seeds of a cell that is already there are united with its own. Any number of processes may add at the same time:
+    Seeds and tracks of a cell that is already there are united with its own. Any number of processes may add at the same time:
     each reads, merges and replaces the file under one lock.
 
     Raises UserError if the index cannot be written, is damaged, or stays locked for two minutes.
@@ -56,15 +57,14 @@ def add_cells(runs_dir: Path | str, experiment: str, cells: Mapping[str, Mapping
             raise UserError(f"{lock} has been held by another process for {_WAIT_SECONDS:g} s; is that process stuck?")
         merged = _read(path) or {}
         for cell_id, cell in cells.items():
-            seeds = {*merged.get(cell_id, {}).get("seeds", []), *cell["seeds"]}
-            merged[cell_id] = {"entry": cell["entry"], "dataset": cell["dataset"], "seeds": sorted(seeds)}
+            merged[cell_id] = _united(merged.get(cell_id, {}), cell)
         index = {"schema_version": INDEX_VERSION, "experiment": experiment, "cells": dict(sorted(merged.items()))}
         atomic.write_atomically(path, json.dumps(index, indent=1, ensure_ascii=False, allow_nan=False).encode())
     return path
 
 
 def read_experiment(runs_dir: Path | str, experiment: str) -> dict[str, dict[str, Any]]:
-    """Return ``{cell_id: {"entry", "dataset", "seeds"}}`` of an experiment.
+    """Return ``{cell_id: {"entry", "dataset", "seeds", "tracks"}}`` of an experiment; older indexes hold no tracks.
 
     Raises UserError if it has no index here, or a damaged one.
     """
@@ -79,6 +79,14 @@ def list_experiments(runs_dir: Path | str) -> list[str]:
     """Return the names of the experiments that have a sound index in RUNS_DIR, sorted."""
     found = [read_json(path) for path in (Path(runs_dir) / EXPERIMENTS_FOLDER).glob("*.json")]
     return sorted(index["experiment"] for index in found if isinstance(index, dict) and not _check_index(index, ""))
+
+
+def _united(known: Mapping[str, Any], cell: Mapping[str, Any]) -> dict[str, Any]:
+    united = {"entry": cell["entry"], "dataset": cell["dataset"]}
+    for name in ("seeds", "tracks"):
+        if name in known or name in cell:
+            united[name] = sorted({*known.get(name, []), *cell.get(name, [])})
+    return united
 
 
 def _index_path(runs_dir: Path | str, experiment: str) -> Path:

@@ -14,6 +14,7 @@ from bnbench.norms import NORMS, ChosenNorm
 from bnbench.records import ENGINE_VERSION, cell_folder, finished_seeds, run_ids, without_introduction_defaults
 from bnbench.seeding import TUNING_SEEDS
 
+RECIPE = "recipe"
 # they choose among learning rates, which takes fewer than telling norms apart
 TUNING_RUNS = 3
 
@@ -58,6 +59,12 @@ class Cell:
         asked = parse_seeds(self.config.seeds)
         tuning = range(TUNING_SEEDS, TUNING_SEEDS + TUNING_RUNS) if self.config.track == "tuned" else ()
         return (*asked, *(seed for seed in tuning if seed not in asked))
+
+    @property
+    def tracks(self) -> tuple[str, ...]:
+        """Return the tracks the configuration asks for: the tuned one, and the recipe at its learning rate."""
+        track = self.config.track
+        return (RECIPE, track) if track != RECIPE and self.learning_rate == self.config.recipe_lr else (track,)
 
     def missing_seeds(self) -> tuple[int, ...]:
         """Return the seeds that no finished record holds yet."""
@@ -140,6 +147,11 @@ def _without_defaults(table: str, options: Mapping[str, Any]) -> dict[str, Any]:
 def index_of(cells: Sequence[Cell]) -> dict[str, dict[str, Any]]:
     """Return what an experiment's index holds of these cells."""
     return {
-        cell.cell_id: {"entry": cell.entry, "dataset": cell.config.dataset.name, "seeds": list(cell.seeds)}
+        cell.cell_id: {
+            "entry": cell.entry,
+            "dataset": cell.config.dataset.name,
+            "seeds": list(cell.seeds),
+            "tracks": list(cell.tracks),
+        }
         for cell in cells
     }

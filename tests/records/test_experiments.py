@@ -98,3 +98,11 @@ def test_a_damaged_index_is_named_and_never_overwritten(
     with pytest.raises(UserError, match=rf"sweep\.json is damaged \(.*{reason}.*\): remove it and run"):
         action(tmp_path)
     assert path.read_text() == content
+
+
+def test_tracks_of_a_cell_are_united_and_an_index_without_them_still_reads(tmp_path: Path) -> None:
+    add_cells(tmp_path, "quickstart", {"0123456789ab": CELL})
+    assert "tracks" not in read_experiment(tmp_path, "quickstart")["0123456789ab"]
+    for track in ("tuned", "recipe", "tuned"):
+        add_cells(tmp_path, "quickstart", {"0123456789ab": CELL | {"tracks": [track]}})
+    assert read_experiment(tmp_path, "quickstart")["0123456789ab"]["tracks"] == ["recipe", "tuned"]
