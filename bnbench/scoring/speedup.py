@@ -1,12 +1,12 @@
 """Speed-up against a reference: the ratio of restricted means over paired seeds, its interval, and what it bounds."""
 
 from dataclasses import dataclass
-from math import exp, log, sqrt
+from math import exp, hypot, log
 from typing import Literal
 
 import numpy as np
 
-from bnbench.scoring.intervals import CONFIDENCE, t_quantile
+from bnbench.scoring.intervals import CONFIDENCE, reach
 from bnbench.scoring.times import Times
 
 Bound = Literal["exact", "at_least", "at_most", "undefined"]
@@ -26,10 +26,10 @@ UNKNOWN = Speedup(None, None, None, "undefined")
 
 
 def speedup(reference: Times, entry: Times, *, confidence: float = CONFIDENCE) -> Speedup:
-    """Return mean(a)/mean(b) of paired a = min(t, T) of the reference and b of the entry, with its t interval.
+    """Return mean(a)/mean(b) of paired a = min(t, T) of the reference and b of the entry, with its interval.
 
-    log(ratio) ± t(n−1)·s/√n, where s is the standard deviation of aᵢ/ā − bᵢ/b̄ (paired delta method). No interval for
-    one pair. No ratio when neither hits once, nor when a mean is zero: a target met before the first step has no speed.
+    log(ratio) − below … + above, the reach of the deviations aᵢ/ā − bᵢ/b̄ (paired delta method), whose spread is never
+    taken below that of rounding to the cadence. No interval for one pair. No ratio when neither hits once, nor when a mean is zero: a target met before the first step has no speed.
     Raises ValueError when the two are not pairs.
 
     >>> both = np.array([True, True])
@@ -49,8 +49,9 @@ def speedup(reference: Times, entry: Times, *, confidence: float = CONFIDENCE) -
     if count == 1:
         return Speedup(ratio, None, None, bound)
     influence = reference.steps / mean_reference - entry.steps / mean_entry
-    half = t_quantile(count - 1, confidence=confidence) * float(np.std(influence, ddof=1)) / sqrt(count)
-    return Speedup(ratio, exp(log(ratio) - half), exp(log(ratio) + half), bound)
+    rounding = hypot(reference.rounding_spread / mean_reference, entry.rounding_spread / mean_entry)
+    below, above = reach(influence, confidence=confidence, least_spread=rounding)
+    return Speedup(ratio, exp(log(ratio) - below), exp(log(ratio) + above), bound)
 
 
 def bound_of(reference: Times, entry: Times) -> Bound:

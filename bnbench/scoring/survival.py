@@ -13,8 +13,11 @@ from bnbench.scoring.times import Times
 
 
 def restricted_mean(times: Times, *, confidence: float = CONFIDENCE) -> Interval:
-    """Return RMST(T) = mean of min(t, T) in steps, with its t interval cut to the possible range [0, T]."""
-    interval = mean_interval(times.steps, confidence=confidence)
+    """Return RMST(T) = mean of min(t, T) in steps, with its interval cut to the possible range [0, T].
+
+    Seeds that all hit at one evaluation have no spread to be seen; rounding to the cadence is the least that is taken.
+    """
+    interval = mean_interval(times.steps, confidence=confidence, least_spread=times.rounding_spread)
     if interval.low is None or interval.high is None:
         return interval
     return Interval(interval.estimate, max(0.0, interval.low), min(times.budget, interval.high))

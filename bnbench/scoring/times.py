@@ -1,6 +1,7 @@
 """Time to target: the first evaluation, in steps, at which a seed's metric meets the target; censored at the budget."""
 
 from dataclasses import dataclass
+from math import sqrt
 from typing import Any
 
 import numpy as np
@@ -13,18 +14,27 @@ Bools = NDArray[np.bool_]
 
 @dataclass(frozen=True)
 class Times:
-    """One entry's times to target: `steps` (n,) is min(t, T), `reached` (n,) tells a hit at T from a miss."""
+    """One entry's times to target: `steps` (n,) is min(t, T), `reached` (n,) tells a hit at T from a miss.
+
+    `cadence` is the number of steps between evaluations, 0 where it is not known.
+    """
 
     steps: Floats
     reached: Bools
     budget: float
+    cadence: float = 0.0
 
     def __len__(self) -> int:
         return len(self.steps)
 
     def take(self, index: NDArray[np.intp]) -> "Times":
         """Return the times of the seeds at `index`, in that order."""
-        return Times(self.steps[index], self.reached[index], self.budget)
+        return Times(self.steps[index], self.reached[index], self.budget, self.cadence)
+
+    @property
+    def rounding_spread(self) -> float:
+        """Return the standard deviation of a crossing anywhere between two evaluations, cadence/√12."""
+        return self.cadence / sqrt(12)
 
     @property
     def any_missed(self) -> bool:
@@ -69,5 +79,7 @@ def time_to_target(
         padded = np.pad(meets, ((0, 0), (0, consecutive - 1)))  # a run the budget cuts short is not confirmed
         meets = np.logical_and.reduce(sliding_window_view(padded, consecutive, axis=1), axis=2)
     reached: Bools = np.logical_or.reduce(meets, axis=1)
-    first = np.asarray(steps, dtype=float)[meets.argmax(axis=1)]
-    return Times(np.where(reached, np.minimum(first, budget), float(budget)), reached, float(budget))
+    evaluations = np.asarray(steps, dtype=float)
+    first = evaluations[meets.argmax(axis=1)]
+    cadence = float(np.max(np.diff(evaluations), initial=0.0))
+    return Times(np.where(reached, np.minimum(first, budget), float(budget)), reached, float(budget), cadence)

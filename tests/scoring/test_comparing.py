@@ -33,9 +33,9 @@ def flip(differences: list[float], *, seed: int = 0) -> float:
 
 
 def test_speedup_by_hand() -> None:
-    # Means 100 and 40: ratio 2.5. a/100 − b/40 = −0.25, 0.2, 0.05, 0: squares sum to 0.105, s = sqrt(0.035), n = 4.
-    result = speedup(times_of([100, 120, 80, 100]), times_of([50, 40, 30, 40]))
-    half = 3.182446305284263 * sqrt(0.035) / 2  # t(3) at 97.5 %
+    # Means 100 and 40: ratio 2.5. a/100 − b/40 = ±0.2, ±0.05, not skewed: squares sum to 0.085, over n − 1 = 3 squared.
+    result = speedup(times_of([120, 80, 100, 100]), times_of([40, 40, 38, 42]))
+    half = 3.182446305284263 * sqrt(0.085) / 3  # t(3) at 97.5 %
     assert result.estimate == 2.5
     assert (result.low, result.high) == pytest.approx((2.5 * exp(-half), 2.5 * exp(half)), rel=1e-12)
     assert result.bound == "exact"

@@ -59,17 +59,18 @@ def test_json_has_the_documented_keys(runs: Path, capsys: pytest.CaptureFixture[
 def test_json_of_a_known_folder_is_golden(runs: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """Every number of one row, worked by hand: min(t, T) 90 80 90 100 against 30 40 30 40, eight pairs."""
     (batch,) = [row for row in board_of(capsys, runs)["entries"] if row["entry"] == "batch"]
-    # a/90 − b/35 = 9/63, −16/63, 9/63, −2/63, each twice: squares sum to 2 · 422 / 63², and s² is that over 7.
-    half = 2.3646242515927844 * (2 * 422 / 63**2 / 7 / 8) ** 0.5  # t(7) at 97.5 %
+    # a/90 − b/35 = 9/63, −16/63, 9/63, −2/63, each twice: squares sum to 2 · 422 / 63², s² is 8/7² of it.
+    # Half their skewness γ is −0.3052, and x + γx²/3 + γ²x³/27 + γ/48 = ±2.3646/√8 (t(7)) at 0.9271 and −0.7681.
+    spread = (2 * 422 / 63**2 * 8) ** 0.5 / 7
+    below, above = 0.927074281688 * spread, 0.768076752967 * spread
     assert batch["rank"] == 1
     assert (batch["n_seeds"], batch["hit_rate"], batch["diverged"]) == (8, 1.0, 0)
     assert batch["steps_to_target"]["median"] == 30
     assert batch["steps_to_target"]["rmst"] == 35
-    deviation = (8 * 25 / 7) ** 0.5
-    assert batch["steps_to_target"]["low"] == pytest.approx(35 - 2.3646242515927844 * deviation / 8**0.5)
+    assert batch["steps_to_target"]["low"] == pytest.approx(35 - 2.3646242515927844 * (8 * 25) ** 0.5 / 7)
     assert batch["speedup"]["estimate"] == pytest.approx(90 / 35)
-    assert batch["speedup"]["low"] == pytest.approx(90 / 35 * 2.718281828459045**-half)
-    assert batch["speedup"]["high"] == pytest.approx(90 / 35 * 2.718281828459045**half)
+    assert batch["speedup"]["low"] == pytest.approx(90 / 35 * 2.718281828459045**-below)
+    assert batch["speedup"]["high"] == pytest.approx(90 / 35 * 2.718281828459045**above)
     assert batch["speedup"]["p_holm"] == 2 / 2**8
     assert batch["final"]["mean"] == pytest.approx(0.97)
     assert batch["verdict"].endswith("8 paired seeds, p_Holm = 0.0078): real.")
