@@ -10,7 +10,8 @@ from rich.text import Text
 
 from bnbench.metric_facts import facts_of
 from bnbench.reports.cells import plain
-from bnbench.scoring.answer import Answer, Contender
+from bnbench.scoring.answer import Answer
+from bnbench.scoring.contender import Contender
 from bnbench.scoring.final_difference import MARGIN_SHARE
 from bnbench.scoring.seeds_needed import MOST_SEEDS
 from bnbench.scoring.verdict import Wording, advice, claim, evidence, p_text

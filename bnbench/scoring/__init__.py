@@ -1,7 +1,6 @@
 """Scoring: pure functions on arrays, and the board they make. Imports neither torch nor lightning nor hydra."""
 
 from bnbench.scoring.answer import Answer as Answer
-from bnbench.scoring.answer import Contender as Contender
 from bnbench.scoring.answer import answers as answers
 from bnbench.scoring.board import Board as Board
 from bnbench.scoring.board import Row as Row
@@ -10,6 +9,7 @@ from bnbench.scoring.comparison import Comparison as Comparison
 from bnbench.scoring.comparison import SeedTimes as SeedTimes
 from bnbench.scoring.comparison import compare_with_reference as compare_with_reference
 from bnbench.scoring.comparison import rank as rank
+from bnbench.scoring.contender import Contender as Contender
 from bnbench.scoring.final import final_metric as final_metric
 from bnbench.scoring.final_difference import FinalDifference as FinalDifference
 from bnbench.scoring.final_difference import SeedFinals as SeedFinals

@@ -83,7 +83,7 @@ class Details:
 
 @dataclass(frozen=True)
 class CostOf:
-    """What the entry costs, measured alone; `relative_*` against the reference measured in the same run."""
+    """What the entry costs, measured alone; `relative_*` beside `none` in the same measurement."""
 
     step_seconds: float
     inference_seconds: float

@@ -1,8 +1,7 @@
 """From records to what can be compared: per workload one evaluation grid, per entry one matrix of metric values."""
 
-from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,47 +9,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bnbench.errors import UserError
-from bnbench.records import Record, Skipped
+from bnbench.records import Record, Skipped, digest
+from bnbench.scoring.entry_curves import (
+    RESERVED_SEEDS,
+    SCORING,
+    TUNING,
+    EntryCurves,
+    WorkloadCurves,
+    joined,
+)
 from bnbench.scoring.rules import RefusedError, Rules, rules_of, under_one_rule
-from bnbench.scoring.times import Bools, Floats
+from bnbench.scoring.times import Floats
+from bnbench.scoring.tracks import TUNED, learning_rate
 
 LARGEST = float(np.finfo(float).max)
-RESERVED_SEEDS = 1_000_000
-"""Seeds from here on tune or set targets; they are never scored."""
-SCORING = range(RESERVED_SEEDS)
-TUNING = range(RESERVED_SEEDS, 2 * RESERVED_SEEDS)
-"""Seeds that choose among learning rates."""
-
-
-@dataclass(frozen=True)
-class EntryCurves:
-    """One entry's scored seeds in one workload: the metric's `values` (n, g) at `steps` (g,), NaN without a row."""
-
-    entry: str
-    norm: str
-    cell_id: str
-    track: str
-    seeds: NDArray[np.int64]
-    steps: Floats
-    values: Floats
-    diverged: Bools
-    diverged_at_step: Floats
-    finals: Floats
-    tests: Floats
-    trivial: float | None
-
-
-@dataclass(frozen=True)
-class WorkloadCurves:
-    """Everything scored in one workload."""
-
-    workload_id: str
-    dataset: str
-    config: dict[str, Any]
-    rules: Rules
-    targets: dict[str, Any]
-    other_ladders: int
-    entries: tuple[EntryCurves, ...]
 
 
 def collect(
@@ -96,19 +68,26 @@ def newest_ladder(records: Sequence[Record]) -> tuple[dict[str, Any], int]:
 
 
 def _curves_or_skip(record: Record, rules: Rules, skipped: list[Skipped], *, wanted: range) -> EntryCurves | None:
-    if wanted == SCORING:
-        _note_reserved(record, skipped)
-    rows = _rows(record, [seed for seed in record.seeds if seed["seed"] in wanted], rules, skipped)
+    _note_reserved(record, skipped, wanted=wanted)
+    columns = _columns(record, [seed for seed in record.seeds if seed["seed"] in wanted], rules, skipped)
+    if not columns:
+        return None
+    rows = _rows(record, columns, rules, skipped, wanted=wanted)
     if not rows:
         return None
     seeds = [seed for seed in record.seeds if seed["seed"] in rows]
     seeds.sort(key=lambda seed: int(seed["seed"]))
     diverged = np.array([seed["status"] == "diverged" for seed in seeds])
+    ends = [seed.get("final") or {} for seed in seeds]
     return EntryCurves(
         entry=record.entry,
         norm=record.norm,
         cell_id=record.cell_id,
+        entry_id=digest(record.identity["entry"]),
+        recorded_entry=record.entry,
+        recorded_workload_id=record.raw["workload_id"],
         track=record.track,
+        learning_rate=learning_rate(record),
         seeds=np.array([seed["seed"] for seed in seeds], dtype=np.int64),
         steps=rules.steps().astype(float),
         values=np.stack([rows[seed["seed"]] for seed in seeds]),
@@ -116,35 +95,63 @@ def _curves_or_skip(record: Record, rules: Rules, skipped: list[Skipped], *, wan
         diverged_at_step=_numbers(
             seed.get("diverged_at_step") if seed["status"] == "diverged" else None for seed in seeds
         ),
-        finals=_numbers((seed.get("final") or {}).get(f"val_{rules.metric}") for seed in seeds),
-        tests=_numbers((seed.get("final") or {}).get(f"test_{rules.metric}") for seed in seeds),
+        finals=_numbers(end.get(f"val_{rules.metric}") for end in ends),
+        bests=_numbers(end.get(f"best_val_{rules.metric}") for end in ends),
+        tests=_numbers(end.get(f"test_{rules.metric}") for end in ends),
+        spikes=_numbers(seed.get("spikes") for seed in seeds),
         trivial=record.metric.get("trivial"),
+        samples_per_step=_per_step(columns, "samples"),
+        epochs_per_step=_per_step(columns, "epoch"),
+        paths=(record.path,),
     )
 
 
-def _note_reserved(record: Record, skipped: list[Skipped]) -> None:
-    reserved = [seed["seed"] for seed in record.seeds if seed["seed"] >= RESERVED_SEEDS]
+def _per_step(columns: dict[str, NDArray[Any]], name: str) -> float | None:
+    """Return a counter's growth per step, by the row that is furthest."""
+    last = int(np.argmax(columns["step"]))
+    step, value = float(columns["step"][last]), float(columns[name][last])
+    return value / step if step > 0 and np.isfinite(value) else None
+
+
+def _note_reserved(record: Record, skipped: list[Skipped], *, wanted: range) -> None:
+    """Say which seeds do not count; that the tuned track has seeds to tune on is as it should be."""
+    known = TUNING if record.raw["track"] == TUNED else range(0)
+    reserved = [
+        seed["seed"]
+        for seed in record.seeds
+        if seed["seed"] >= RESERVED_SEEDS and seed["seed"] not in wanted and seed["seed"] not in known
+    ]
     if reserved:
         listed = f"{len(reserved)} reserved seed(s) from {min(reserved):,} on"
         skipped.append(Skipped(record.path, f"{listed}: they tune or set targets and are never scored"))
 
 
-def _rows(record: Record, seeds: list[dict[str, Any]], rules: Rules, skipped: list[Skipped]) -> dict[int, Floats]:
-    """Return the metric (g,) of every seed that was watched to its end."""
-    rows: dict[int, Floats] = {}
+def _columns(
+    record: Record, seeds: list[dict[str, Any]], rules: Rules, skipped: list[Skipped]
+) -> dict[str, NDArray[Any]]:
+    """Return the record's history, by seed and step; nothing where no seed is wanted or it cannot be read."""
     if not seeds:
-        return rows
+        return {}
     try:
         columns = record.history()
     except UserError as error:
         skipped.append(Skipped(record.path, str(error).removeprefix(f"{record.path}: ")))
-        return rows
-    steps = rules.steps()
+        return {}
     order = np.lexsort((columns["step"], columns["seed"]))
-    row_seeds, row_steps, row_values = (columns[name][order] for name in ("seed", "step", f"val_{rules.metric}"))
-    for seed in seeds:
+    return {name: columns[name][order] for name in ("seed", "step", "epoch", "samples", f"val_{rules.metric}")}
+
+
+def _rows(
+    record: Record, columns: dict[str, NDArray[Any]], rules: Rules, skipped: list[Skipped], *, wanted: range
+) -> dict[int, Floats]:
+    """Return the metric (g,) of every seed that was watched to its end."""
+    rows: dict[int, Floats] = {}
+    steps = rules.steps()
+    for seed in record.seeds:
+        if seed["seed"] not in wanted:
+            continue
         try:
-            rows[seed["seed"]] = _values(row_seeds, row_steps, row_values, seed, steps)
+            rows[seed["seed"]] = _values(columns["seed"], columns["step"], columns[f"val_{rules.metric}"], seed, steps)
         except RefusedError as refused:
             skipped.append(Skipped(record.path, f"seed {seed['seed']} does not count: {refused}"))
     return rows
@@ -188,28 +195,27 @@ def _merged(curves: list[EntryCurves], skipped: list[Skipped]) -> list[EntryCurv
 
 
 def _joined(parts: list[EntryCurves], skipped: list[Skipped]) -> EntryCurves:
-    first = parts[0]
-    seeds, index = np.unique(np.concatenate([part.seeds for part in parts]), return_index=True)
-    doubled = sum(len(part.seeds) for part in parts) - len(seeds)
+    whole, doubled = joined(parts)
     if doubled:
         skipped.append(
-            Skipped(Path(first.cell_id), f"{doubled} seed(s) of {first.entry} lie twice; the first copy counts")
+            Skipped(Path(whole.cell_id), f"{doubled} seed(s) of {whole.entry} lie twice; the first copy counts")
         )
-    return replace(
-        first,
-        seeds=seeds,
-        values=np.concatenate([part.values for part in parts])[index],
-        diverged=np.concatenate([part.diverged for part in parts])[index],
-        diverged_at_step=np.concatenate([part.diverged_at_step for part in parts])[index],
-        finals=np.concatenate([part.finals for part in parts])[index],
-        tests=np.concatenate([part.tests for part in parts])[index],
-    )
+    return whole
 
 
 def _distinct(entries: list[EntryCurves]) -> list[EntryCurves]:
-    """Tell apart cells of the same text (another version of the norm, say) by the start of their cell_id."""
-    shared = Counter((entry.track, entry.entry) for entry in entries)
-    return [
-        replace(entry, entry=f"{entry.entry} [{entry.cell_id[:6]}]") if shared[entry.track, entry.entry] > 1 else entry
-        for entry in entries
-    ]
+    """Tell apart entries of the same text (another version of the norm, say) by an id.
+
+    It is the start of their cell_id where the workload is one, of their entry_id where it has many learning rates.
+    """
+    ids: dict[tuple[str, str], set[str]] = {}
+    for entry in entries:
+        ids.setdefault((entry.track, entry.entry), set()).add(entry.entry_id)
+    one_rate = len({entry.learning_rate for entry in entries}) == 1
+
+    def named(entry: EntryCurves) -> EntryCurves:
+        if len(ids[entry.track, entry.entry]) == 1:
+            return entry
+        return replace(entry, entry=f"{entry.entry} [{(entry.cell_id if one_rate else entry.entry_id)[:6]}]")
+
+    return [named(entry) for entry in entries]

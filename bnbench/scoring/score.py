@@ -5,11 +5,13 @@ from math import isfinite
 
 from bnbench.errors import UserError, nearest
 from bnbench.records import Record, Runs, Skipped
-from bnbench.scoring.board import Board, Row, Workload
-from bnbench.scoring.collect import WorkloadCurves, collect
-from bnbench.scoring.rows import GIVEN, block
+from bnbench.records.costs import Costs
+from bnbench.scoring.block import GIVEN
+from bnbench.scoring.board import Board
+from bnbench.scoring.drill_down import curves_of, run_facts
 from bnbench.scoring.rules import is_reference
-from bnbench.scoring.workload_names import workload_names
+from bnbench.scoring.score_tracks import score_tracks
+from bnbench.scoring.tracks import TRACKS
 
 LEVELS = ("easy", "medium", "hard")
 ALL_LEVELS = "all"
@@ -20,46 +22,49 @@ def score(
     *,
     target: float | None = None,
     level: str = "hard",
+    track: str | None = None,
     reference: str = "none",
     norms: Collection[str] | None = None,
     datasets: Collection[str] | None = None,
     experiments: Collection[str] | None = None,
+    costs: Costs | None = None,
+    curves: bool = False,
 ) -> Board:
     """Return the board of `runs`: in every workload, target level and track the entries ranked and judged.
 
-    `target` overrides the ladder; else `level` is easy, medium, hard or all. `datasets` and `experiments` choose
-    records. `norms` chooses what is shown after everything is scored, so that what is shown never changes what is
-    concluded; the reference is always shown. Raises UserError for a target, level, norm, dataset or experiment that
-    does not exist.
+    `target` overrides the ladder; else `level` is easy, medium, hard or all. `track` is recipe, where every learning
+    rate is a workload of its own, or tuned; by default both are shown as they were recorded. `datasets` and
+    `experiments` choose records. `norms` chooses what is shown after everything is scored, so that what is shown never
+    changes what is concluded; the reference is always shown. `costs` are what `load_costs` returns. With `curves` the
+    board also holds what charts and drill-downs are made from. Raises UserError for a target, level, track, norm,
+    dataset or experiment that does not exist.
     """
     levels = _levels(target, level)
+    if track is not None and track not in TRACKS:
+        raise UserError(f"unknown track '{track}': {nearest(track, TRACKS)}")
     records = _chosen(runs.records, norms=norms, datasets=datasets, experiments=experiments)
-    workloads, refused = collect(records, reference=reference)
-    names = workload_names([(each.workload_id, each.dataset, each.config) for each in workloads])
-    described: list[Workload] = []
-    rows: list[Row] = []
-    notes: list[str] = []
-    for each in workloads:
-        if each.other_ladders and target is None:
-            notes.append(
-                f"{names[each.workload_id]}: {each.other_ladders} record(s) were made under other targets; the newest "
-                f"ladder is used for all: {each.targets.get('provenance')}"
-            )
-        for one_level in levels:
-            workload = _described(each, name=names[each.workload_id], level=one_level, target=target)
-            described.append(workload)
-            for track in sorted({entry.track for entry in each.entries}):
-                entries = [entry for entry in each.entries if entry.track == track]
-                judged, said = block(entries, workload, track=track, reference=reference)
-                rows += judged
-                notes += said
+    scored = score_tracks(records, track=track, levels=levels, target=target, reference=reference, costs=costs)
+    rows = [row for block in scored.blocks for row in block.rows]
+    notes = list(scored.notes)
     shown = [row for row in rows if norms is None or row.norm in norms or row.is_reference]
     if len(shown) < len(rows):
         notes.append(f"{len(shown)} of {len(rows)} rows are shown; ranks and corrections count all of them.")
     if records and not any(is_reference(record.entry, record.norm, reference) for record in records):
         known = {record.entry for record in records} | {record.norm for record in records}
         notes.insert(0, f"the reference '{reference}' is in none of these runs: {nearest(reference, known)}")
-    return Board(reference, tuple(described), tuple(shown), (*not_scored(runs), *refused), tuple(notes))
+    visible = {(row.workload_id, row.target_level, row.track, row.entry) for row in shown}
+    drawn = [each for block in scored.blocks for each in curves_of(block)] if curves else []
+    return Board(
+        reference,
+        scored.workloads,
+        tuple(shown),
+        tuple(dict.fromkeys((*not_scored(runs), *scored.skipped, *(costs.skipped if costs is not None else ())))),
+        tuple(notes),
+        curves=tuple(
+            each for each in drawn if (each.workload_id, each.target_level, each.track, each.entry) in visible
+        ),
+        runs=run_facts(scored.records) if curves else (),
+    )
 
 
 def not_scored(runs: Runs) -> list[Skipped]:
@@ -118,18 +123,3 @@ def require_known(kind: str, asked: Collection[str] | None, known: Collection[st
     for name in asked or ():
         if name not in known:
             raise UserError(f"unknown {kind} '{name}' in these runs: {nearest(name, known)}")
-
-
-def _described(workload: WorkloadCurves, *, name: str, level: str, target: float | None) -> Workload:
-    ladder_value = workload.targets.get(level)
-    return Workload(
-        workload=name,
-        workload_id=workload.workload_id,
-        metric=workload.rules.metric,
-        direction=workload.rules.direction,
-        target=target if level == GIVEN else None if ladder_value is None else float(ladder_value),
-        target_level=level,
-        provenance="given by hand" if level == GIVEN else str(workload.targets.get("provenance") or "none"),
-        max_steps=workload.rules.max_steps,
-        eval_every_steps=workload.rules.eval_every_steps,
-    )

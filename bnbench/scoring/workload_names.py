@@ -44,6 +44,18 @@ def workload_names(workloads: Sequence[tuple[str, str, Mapping[str, Any]]]) -> d
     return {key: f"{name} [{key[:6]}]" if shared[name] > 1 else name for key, name in names.items()}
 
 
+def without_rate(config: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a config without its learning rate, as a workload of the tuned track is named.
+
+    >>> without_rate({"optimizer": {"name": "sgd", "lr": 0.1}})
+    {'optimizer': {'name': 'sgd'}}
+    """
+    optimizer = config.get("optimizer")
+    if not isinstance(optimizer, Mapping):
+        return dict(config)
+    return {**config, "optimizer": {key: value for key, value in optimizer.items() if key != "lr"}}
+
+
 def result_deciding(config: Mapping[str, Any]) -> dict[str, Any]:
     """Return the flattened keys of a config that decide a result besides entry and seed."""
     flat = flatten(config)

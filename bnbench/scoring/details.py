@@ -1,0 +1,127 @@
+"""What a row holds beyond the first view: other summaries of the same seeds, and the cost that was measured."""
+
+from dataclasses import replace
+
+import numpy as np
+
+from bnbench.metric_facts import facts_of
+from bnbench.records.costs import Costs
+from bnbench.scoring.area_under_curve import area_under_curve
+from bnbench.scoring.block import Block, best_seen
+from bnbench.scoring.board_row import CostOf, Details, Estimate
+from bnbench.scoring.entry_curves import EntryCurves
+from bnbench.scoring.expected_running_time import expected_running_time
+from bnbench.scoring.final import final_metric
+from bnbench.scoring.intervals import Interval, mean_interval
+from bnbench.scoring.spread import interquartile_range, worst_tenth
+from bnbench.scoring.stalled import stalled
+from bnbench.scoring.survival import restricted_mean
+from bnbench.scoring.times import Bools, Floats, Times
+
+
+def with_details(block: Block, *, costs: Costs | None, hard_target: float | None) -> Block:
+    """Return the block with the details and costs of its rows, all costs told on one hardware.
+
+    Stalled seeds are judged by the way to the hard target, without one by that to the best value seen.
+    """
+    workload = block.workload
+    goal = best_seen(block.entries, workload) if hard_target is None else hard_target
+    first = block.entries[block.anchor or 0]
+    hardware = None if costs is None else next(iter(costs.hardware_of(first.recorded_workload_id)), None)
+    rows = []
+    for index, (row, entry) in enumerate(zip(block.rows, block.entries, strict=True)):
+        cost = cost_of(entry, costs, hardware=hardware)
+        details = details_of(
+            entry,
+            block.times[index].times if block.times else None,
+            metric=workload.metric,
+            direction=workload.direction,
+            goal=goal,
+            cost=cost,
+        )
+        rows.append(replace(row, details=details, cost=cost))
+    return replace(block, rows=tuple(rows))
+
+
+def details_of(
+    entry: EntryCurves, times: Times | None, *, metric: str, direction: str, goal: float | None, cost: CostOf | None
+) -> Details:
+    """Return the details of an entry; `goal` is what stalled seeds are measured by, `times` None without a target."""
+    spikes = entry.spikes[np.isfinite(entry.spikes)]
+    rmst = None if times is None else restricted_mean(times).estimate
+    return Details(
+        expected_running_time=None if times is None else expected_running_time(times),
+        area_under_curve=_estimate(area_of(entry, metric)),
+        best=_counted(entry.bests, entry, metric),
+        test=_counted(entry.tests, entry, metric),
+        stalled=int(stalled_seeds(entry, metric=metric, direction=direction, goal=goal).sum()),
+        spikes=float(np.mean(spikes)) if len(spikes) else None,
+        steps_iqr=None if times is None else interquartile_range(times.steps),
+        worst_tenth_steps=None if times is None else worst_tenth(times.steps),
+        final_iqr=interquartile_range(_with_lost_at_trivial(entry, metric)),
+        epochs=_product(rmst, entry.epochs_per_step),
+        samples=_product(rmst, entry.samples_per_step),
+        seconds=_product(rmst, None if cost is None else cost.step_seconds),
+    )
+
+
+def poor_trivial(entry: EntryCurves, metric: str) -> float | None:
+    """Return the trivial value where it is poor by the metric; else None, or a lost seed would look good."""
+    return entry.trivial if facts_of(metric).trivial_is_poor else None
+
+
+def area_of(entry: EntryCurves, metric: str) -> Floats:
+    """Return the area under the curve (n,) of every seed."""
+    return area_under_curve(entry.steps, entry.values, trivial=poor_trivial(entry, metric))
+
+
+def stalled_seeds(entry: EntryCurves, *, metric: str, direction: str, goal: float | None) -> Bools:
+    """Return which seeds (n,) stalled."""
+    trivial = poor_trivial(entry, metric)
+    return stalled(entry.values, entry.diverged, trivial=trivial, goal=goal, direction=direction)
+
+
+def cost_of(entry: EntryCurves, costs: Costs | None, *, hardware: str | None) -> CostOf | None:
+    """Return what the entry's own cell was measured to cost, None where it was not."""
+    if costs is None or hardware is None:
+        return None
+    measured = costs.of(entry.recorded_workload_id, entry.recorded_entry, entry.cell_id, hardware=hardware)
+    if measured is None:
+        return None
+    return CostOf(
+        step_seconds=measured.step_seconds,
+        inference_seconds=measured.inference_seconds,
+        peak_memory_bytes=measured.peak_memory_bytes,
+        parameters=measured.parameters,
+        relative_step=measured.relative_step,
+        relative_inference=measured.relative_inference,
+        relative_memory=measured.relative_memory,
+        relative_parameters=measured.relative_parameters,
+        hardware=measured.hardware,
+        measured_at=measured.measured_at,
+    )
+
+
+def _counted(values: Floats, entry: EntryCurves, metric: str) -> Estimate:
+    """Lost seeds count as they do in the final metric."""
+    trivial, possible = poor_trivial(entry, metric), facts_of(metric).possible
+    interval, _ = final_metric(values, entry.diverged, trivial=trivial, possible=possible)
+    return _of(interval)
+
+
+def _with_lost_at_trivial(entry: EntryCurves, metric: str) -> Floats:
+    trivial = poor_trivial(entry, metric)
+    lost = entry.diverged | ~np.isfinite(entry.finals)
+    return np.where(lost, np.nan if trivial is None else trivial, entry.finals)
+
+
+def _estimate(values: Floats) -> Estimate:
+    return _of(mean_interval(values))
+
+
+def _of(interval: Interval) -> Estimate:
+    return Estimate(interval.estimate, interval.low, interval.high)
+
+
+def _product(first: float | None, second: float | None) -> float | None:
+    return None if first is None or second is None else first * second

@@ -1,0 +1,28 @@
+"""How far the seeds lie apart."""
+
+from math import ceil
+
+import numpy as np
+
+from bnbench.scoring.times import Floats
+
+
+def interquartile_range(values: Floats) -> float | None:
+    """Return the 75th less the 25th percentile of `values` (n,), linear between neighbours; None if one is unknown.
+
+    >>> interquartile_range(np.array([10., 20., 30., 40., 50.]))
+    20.0
+    """
+    if not len(values) or not np.all(np.isfinite(values)):
+        return None
+    low, high = np.percentile(values, [25, 75])
+    return float(high - low)
+
+
+def worst_tenth(steps: Floats) -> float | None:
+    """Return the mean of the slowest tenth of `steps` (n,), of one seed at least.
+
+    >>> worst_tenth(np.arange(10., 210., 10.))  # 20 seeds: the mean of 190 and 200
+    195.0
+    """
+    return float(np.mean(np.sort(steps)[-ceil(len(steps) / 10) :])) if len(steps) else None
