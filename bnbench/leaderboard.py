@@ -4,15 +4,17 @@ import argparse
 import io
 import os
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from math import isfinite
 from pathlib import Path
+from typing import Any
 
 from bnbench.errors import UserError
 from bnbench.records.atomic import write_atomically
 from bnbench.records.experiments import list_experiments, read_experiment
 from bnbench.records.read import Runs, load_records
+from bnbench.records.tracks import in_tracks, tracks_by_cell, united
 from bnbench.reports import print_board, to_csv, to_json, to_markdown, to_text
 from bnbench.scoring import Board, score
 from bnbench.scoring.score import ALL_LEVELS, LEVELS, require_known
@@ -53,6 +55,8 @@ def show(options: argparse.Namespace) -> int:
     try:
         if options.experiment is not None:
             runs = of_experiments(runs, options.runs_dirs, options.experiment)
+        else:
+            runs = of_all_experiments(runs, options.runs_dirs)
         board = score(
             runs,
             target=options.target,
@@ -75,14 +79,20 @@ def show(options: argparse.Namespace) -> int:
 
 
 def of_experiments(runs: Runs, runs_dirs: Sequence[Path], experiments: Sequence[str]) -> Runs:
-    """Return the runs with only the cells and seeds that the experiments asked for, by their indexes or the records."""
+    """Return the runs with only the cells and seeds that the experiments asked for, by their indexes or the records.
+
+    They count in the tracks that were asked for, whatever they were trained for first.
+    """
     indexed = {folder: set(list_experiments(folder)) for folder in runs_dirs}
     recorded = {name for record in runs.records for name in record.experiments}
     require_known("experiment", experiments, recorded.union(*indexed.values()))
     asked: dict[str, set[int]] = {}
+    tracks: list[dict[str, list[str]]] = []
     for folder, known in indexed.items():
         for name in known.intersection(experiments):
-            for cell_id, cell in read_experiment(folder, name).items():
+            cells = read_experiment(folder, name)
+            tracks.append(asked_tracks(cells))
+            for cell_id, cell in cells.items():
                 asked.setdefault(cell_id, set()).update(cell["seeds"])
     records = []
     for record in runs.records:
@@ -92,7 +102,18 @@ def of_experiments(runs: Runs, runs_dirs: Sequence[Path], experiments: Sequence[
             seeds = record.seeds if set(experiments).intersection(record.experiments) else []
         if seeds:
             records.append(replace(record, seeds=seeds))
-    return replace(runs, records=records)
+    return replace(runs, records=in_tracks(records, united(*tracks)))
+
+
+def of_all_experiments(runs: Runs, runs_dirs: Sequence[Path]) -> Runs:
+    """Return the runs, each in the tracks it was trained for and in those that an experiment asked for since."""
+    indexes = [asked_tracks(read_experiment(folder, name)) for folder in runs_dirs for name in list_experiments(folder)]
+    return replace(runs, records=in_tracks(runs.records, united(tracks_by_cell(runs.records), *indexes)))
+
+
+def asked_tracks(cells: Mapping[str, Mapping[str, Any]]) -> dict[str, list[str]]:
+    """Return the tracks of the cells of an experiment's index; one of an older release names none."""
+    return {cell_id: cell["tracks"] for cell_id, cell in cells.items() if cell.get("tracks")}
 
 
 def deliver(board: Board, *, form: str, output: Path | None) -> None:

@@ -7,8 +7,8 @@ import shlex
 import shutil
 import sys
 import tempfile
-from collections.abc import Sequence
-from dataclasses import asdict
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -17,7 +17,7 @@ from hydra.experimental.callback import Callback
 from omegaconf import DictConfig
 
 from bnbench.errors import UserError
-from bnbench.records import Record, Runs, digest, load_records
+from bnbench.records import Record, Runs, Tracks, digest, in_tracks, load_records, united
 from bnbench.reports import print_job, print_lines, print_sweep, print_take_away
 from bnbench.scoring import Answer, Board, answers, score
 from bnbench.training.job import CellReport
@@ -66,17 +66,23 @@ def end_sweep() -> None:
 def note_job(
     runs_dir: str,
     number: int,
-    overrides: Sequence[str],
+    command: str,
     *,
     cells: Sequence[CellReport] = (),
     refusal: str | None = None,
+    tuned: Mapping[str, Any] | None = None,
 ) -> None:
-    """Print what became of a job and keep it in RUNS_DIR/sweeps for the end of the sweep."""
+    """Print what became of a job and keep it in RUNS_DIR/sweeps for the end of the sweep.
+
+    `tuned` is what extending the learning rates of a job of the tuned track takes: {"workload", "config",
+    "experiment"}.
+    """
     note = {
         "job": number,
-        "command": command_of(overrides),
+        "command": command,
         "cells": [asdict(cell) for cell in cells],
         "refusal": refusal,
+        "tuned": tuned,
     }
     if refusal is None or refusal not in REFUSALS:
         print_job(note)
@@ -116,26 +122,40 @@ def show_once(runs_dir: str, lines: Sequence[str]) -> None:
 
 def conclude_sweep() -> int:
     """Print the leaderboard of the sweep's cells and its failures; return the exit code."""
-    notes = _notes()
+    notes = sweep_notes()
     folders = {Path(cell["folder"]) for note in notes for cell in note["cells"] if Path(cell["folder"]).is_dir()}
-    records, board, found = _scored(folders)
-    print_sweep(notes, board, found)
+    asked = united(*(_asked(note) for note in notes))
+    records, board, found = _scored(folders, asked)
+    # whoever asks for the recipe beside the tuned track wants to see both, and not one answer
+    only_tuned = bool(found) and not any("recipe" in tracks for tracks in asked.values())
+    print_sweep(notes, None if only_tuned else board, found if only_tuned else [])
     if len(found) > 1 and SweepEnd.weights_path is not None:
         raise UserError(f"save_weights={SweepEnd.weights_path}: this sweep has {len(found)} winners; expected one")
-    for answer in found:
+    for answer in found if only_tuned or SweepEnd.weights_path is not None else []:
         print_take_away(*take_away(answer, records, weights_path=SweepEnd.weights_path))
     if found:
         print_lines([board_command(records)])
     return int(any(note["refusal"] or any(cell["error"] for cell in note["cells"]) for note in notes))
 
 
-def _scored(folders: set[Path]) -> tuple[list[Record], Board | None, list[Answer]]:
-    """Return the records of these cells, and their answers where the tuned track was asked for, else their board."""
+def _scored(folders: set[Path], asked: Tracks) -> tuple[list[Record], Board | None, list[Answer]]:
+    """Return the records of these cells, their board, and their answers where the tuned track was asked for.
+
+    What the sweep asked for counts in the tracks it was asked for, whatever it was trained for first.
+    """
     if not folders:
         return [], None, []
+    own = load_records(*sorted(folders), check_history=False).records
+    by_workload = united(*({record.workload_id: asked.get(record.cell_id, ())} for record in own))
     runs = load_records(*sorted(folders | _references(folders)))
+    tracks = {record.cell_id: by_workload.get(record.workload_id, ()) for record in runs.records}
+    runs = replace(runs, records=in_tracks(runs.records, {**tracks, **asked}))
     found = answers(runs.records)
-    return runs.records, None if found else score(runs), found
+    return runs.records, score(runs), found
+
+
+def _asked(note: Mapping[str, Any]) -> Tracks:
+    return {cell["cell_id"]: cell["tracks"] for cell in note["cells"]}
 
 
 def board_command(records: Sequence[Record]) -> str:
@@ -154,7 +174,8 @@ def _references(folders: set[Path]) -> set[Path]:
     return {record.path.parent for record in found if record.workload_id in workloads}
 
 
-def _notes() -> list[dict[str, Any]]:
+def sweep_notes() -> list[dict[str, Any]]:
+    """Return what the jobs of this sweep noted, in whatever process, by their numbers."""
     if SweepEnd.runs_dir is None:
         return UNWRITTEN
     written = (SweepEnd.runs_dir / "sweeps" / os.environ[SWEEP]).glob("[0-9]*.json")

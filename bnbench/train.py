@@ -6,18 +6,22 @@ import sys
 import traceback
 import warnings
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import partial
+from pathlib import Path
+from typing import Any
 
 import hydra
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, OmegaConf
 
-from bnbench.config import Config, budget_of, read_config
+from bnbench.config import Config, as_dict, budget_of, read_config
 from bnbench.config_errors import explain
 from bnbench.configuration_packages import CONF as CONF
 from bnbench.datasets import Task, load
 from bnbench.models import check_model
 from bnbench.norms import choose_norm
+from bnbench.range_extension import TunedJob, extend_ranges, tuned_jobs
 from bnbench.search_path import add_plugins
 from bnbench.sweep import (
     TRACEBACKS,
@@ -28,13 +32,14 @@ from bnbench.sweep import (
     note_job,
     show_once,
     summarise_record,
+    sweep_notes,
 )
 from bnbench.training.announce import data_lines, target_lines
 from bnbench.training.automatic_targets import with_targets
 from bnbench.training.by_rows import fill_in_by_rows
 from bnbench.training.cells import plan_cells
 from bnbench.training.fit import check_training, network_of
-from bnbench.training.job import JobObserver, Part, run_job
+from bnbench.training.job import CellReport, JobObserver, Part, run_job
 from bnbench.training.mirror import Mirror, check_logger
 from bnbench.training.progress import Progress
 
@@ -45,39 +50,78 @@ def job(composed: DictConfig) -> None:
     overrides = list(HydraConfig.get().overrides.task)
     number = 0 if OmegaConf.is_missing(HydraConfig.get().job, "num") else HydraConfig.get().job.num
     experiment = HydraConfig.get().runtime.choices.get("experiment")
-    attempt(composed, partial(note_job, composed.runs_dir, number, overrides), command_of(overrides), experiment or "")
+    command = command_of(overrides)
+    attempt(composed, partial(note_job, composed.runs_dir, number, command), command, experiment or "")
 
 
-def attempt(
-    composed: DictConfig, note: Callable[..., None], command: str, experiment: str, *, wait: bool = False
-) -> None:
-    """Train what a job asks for and note what became of it; cells that another process holds are left for later."""
+def attempt(composed: DictConfig, note: Callable[..., None], command: str, experiment: str) -> None:
+    """Train what a job asks for and note what became of it; what cannot be read is refused."""
     try:
         config = read_config(composed)
         check_logger(config.logger)
-        config, task = prepare_job(config, command=command)
-        cells = run_job(
-            config,
-            task=task,
-            experiments=[experiment] if experiment else [],
-            command=command,
-            observe=partial(observers, config, experiment),
-            wait=wait,
-        )
     except Exception as error:  # of this job alone: the sweep goes on
         note(refusal=said_of(error))
         return
-    note(cells=cells)
+    train_job(config, note, command, experiment)
+
+
+def train_job(
+    config: Config,
+    note: Callable[..., None],
+    command: str,
+    experiment: str,
+    *,
+    rates: Sequence[float] = (),
+    wait: bool = False,
+) -> list[CellReport] | None:
+    """Train the configuration, or with `rates` its extension to these, and note what became of it; None if refused.
+
+    Cells that another process holds are left for later, or with `wait` waited for.
+    """
+    try:
+        prepared, task = prepare_job(config, command=command, rates=rates)
+        cells = run_job(
+            prepared,
+            task=task,
+            experiments=[experiment] if experiment else [],
+            command=command,
+            observe=partial(observers, prepared, experiment),
+            wait=wait,
+        )
+        tuned = None if rates or config.track != "tuned" else extensible(config, prepared, task, experiment)
+    except Exception as error:  # of this job alone: the sweep goes on
+        note(refusal=said_of(error))
+        return None
+    note(cells=cells, tuned=tuned)
     if os.environ.get(TRACEBACKS):
         sys.stderr.writelines(cell.traceback for cell in cells if cell.traceback)
     if not wait and any(cell.elsewhere for cell in cells):
-        LEFT.append(partial(attempt, composed, note, command, experiment, wait=True))
+        LEFT.append(partial(train_job, config, note, command, experiment, wait=True))
+    return cells
 
 
-def prepare_job(asked: Config, *, command: str) -> tuple[Config, Task]:
+def extensible(asked: Config, prepared: Config, task: Task, experiment: str) -> dict[str, Any]:
+    """Return what the sweep notes of a job whose learning rates may be extended at its end, by whatever process."""
+    return {
+        "workload": plan_cells(prepared, task, choose_norm(prepared.norm))[0].workload_without_rate,
+        "config": as_dict(asked),
+        "experiment": experiment,
+    }
+
+
+def extend(job: TunedJob, rates: Sequence[float]) -> list[Path] | None:
+    """Train a job of this sweep at learning rates beyond its own; return the folders, None where something failed."""
+    number = 1 + max(note["job"] for note in sweep_notes())
+    note = partial(note_job, job.config.runs_dir, number, job.command)
+    cells = train_job(job.config, note, job.command, job.experiment, rates=rates, wait=True)
+    return None if cells is None or any(cell.error for cell in cells) else [Path(cell.folder) for cell in cells]
+
+
+def prepare_job(asked: Config, *, command: str, rates: Sequence[float] = ()) -> tuple[Config, Task]:
     """Return the configuration with what goes by the rows filled in, and its task with targets; say what they are.
 
-    Nothing is said, and no target measured, before all that can be refused is, or where nothing is left to train.
+    With `rates` it is to be trained at these, but its targets are those of the rates that were asked for. Nothing is
+    said, and no target measured, before all that can be refused is, or where nothing is left to train.
     """
     norm = choose_norm(asked.norm)
     check_model(vars(asked.model))
@@ -85,15 +129,16 @@ def prepare_job(asked: Config, *, command: str) -> tuple[Config, Task]:
     config = fill_in_by_rows(asked, task)
     check_training(config, task, norm)
     network_of(config, task, norm)
-    if any(cell.missing_seeds() for cell in plan_cells(config, task, norm)):
+    wanted = replace(config, optimizer=replace(config.optimizer, lr=list(rates))) if rates else config
+    if any(cell.missing_seeds() for cell in plan_cells(wanted, task, norm)):
         show_once(config.runs_dir, data_lines(asked, config, task))
         task, why_no_target = with_targets(config, task, command=command, observe=partial(show_progress, "target runs"))
         show_once(config.runs_dir, target_lines(task, why_no_target))
-    return config, task
+    return wanted, task
 
 
 # jobs of this process with cells that another process held: it may have been asked for fewer seeds than we
-LEFT: list[Callable[[], None]] = []
+LEFT: list[Callable[[], object]] = []
 
 
 def observers(config: Config, experiment: str, parts: Sequence[Part], task: Task) -> list[JobObserver]:
@@ -143,6 +188,7 @@ def main() -> None:
         job()
         while LEFT:
             LEFT.pop(0)()
+        extend_ranges(tuned_jobs(sweep_notes()), train=extend)
         code = conclude_sweep()
     except KeyboardInterrupt:
         again = shlex.join(["python", "-m", "bnbench.train", *sys.argv[1:]])

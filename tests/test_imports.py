@@ -34,7 +34,7 @@ LAYERS = (
     ("norms", "datasets", "models", "records"),
     ("training", "scoring"),
     ("reports", "conformance"),
-    ("sweep", "search_path", "winner"),
+    ("sweep", "search_path", "winner", "range_extension"),
     ("train", "leaderboard", "check", "fetch", "claims", "runs", "compare_norms"),
     ("", "__main__"),
 )

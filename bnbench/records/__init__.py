@@ -32,9 +32,11 @@ from bnbench.records.schema import validate as validate
 from bnbench.records.targets import read_targets as read_targets
 from bnbench.records.targets import targets_lock as targets_lock
 from bnbench.records.targets import write_targets as write_targets
+from bnbench.records.tracks import Tracks as Tracks
 from bnbench.records.tracks import in_tracks as in_tracks
 from bnbench.records.tracks import tracks_by_cell as tracks_by_cell
 from bnbench.records.tracks import tracks_of as tracks_of
+from bnbench.records.tracks import united as united
 from bnbench.records.write import begin_record as begin_record
 from bnbench.records.write import remove_unfinished as remove_unfinished
 from bnbench.records.write import write_record as write_record

@@ -44,8 +44,8 @@ _check_cell: Check = compile_schema(
 def add_cells(runs_dir: Path | str, experiment: str, cells: Mapping[str, Mapping[str, Any]]) -> Path:
     """Add ``{cell_id: {"entry", "dataset", "seeds", "tracks"}}`` to RUNS_DIR/experiments/<name>.json; return its path.
 
-    Seeds and tracks of a cell that is already there are united with its own. Any number of processes may add at the same time:
-    each reads, merges and replaces the file under one lock.
+    Seeds and tracks of a cell that is already there are united with its own. Any number of processes may add at the
+    same time: each reads, merges and replaces the file under one lock.
 
     Raises UserError if the index cannot be written, is damaged, or stays locked for two minutes.
     """

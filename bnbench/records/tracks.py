@@ -34,10 +34,25 @@ def in_tracks(records: Sequence[Record], asked: Tracks) -> list[Record]:
     keeps the tracks of all its records.
     """
     own = tracks_by_cell(records)
-    return [_in(record, set(asked.get(record.cell_id) or own[record.cell_id])) for record in records]
+    return [_in(record, set(asked.get(record.cell_id, ())) or own[record.cell_id]) for record in records]
+
+
+def united(*several: Tracks) -> dict[str, set[str]]:
+    """Return what is asked of every cell by any of them.
+
+    >>> united({"a": ["recipe"]}, {"a": ["tuned"], "b": ["tuned"]}) == {"a": {"recipe", "tuned"}, "b": {"tuned"}}
+    True
+    """
+    found: dict[str, set[str]] = {}
+    for asked in several:
+        for cell_id, tracks in asked.items():
+            found.setdefault(cell_id, set()).update(tracks)
+    return found
 
 
 def _in(record: Record, tracks: set[str]) -> Record:
+    if tracks == tracks_of(record):
+        return record
     if TUNED not in tracks:
         return replace(record, track=RECIPE)
     rate = _learning_rate(record) if RECIPE in tracks else None

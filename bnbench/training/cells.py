@@ -11,7 +11,7 @@ from bnbench.errors import UserError
 from bnbench.introduction_defaults import INTRODUCTION_DEFAULTS
 from bnbench.models import model_version
 from bnbench.norms import NORMS, ChosenNorm
-from bnbench.records import ENGINE_VERSION, cell_folder, finished_seeds, run_ids, without_introduction_defaults
+from bnbench.records import ENGINE_VERSION, cell_folder, digest, finished_seeds, run_ids, without_introduction_defaults
 from bnbench.seeding import TUNING_SEEDS
 
 RECIPE = "recipe"
@@ -52,6 +52,13 @@ class Cell:
     def learning_rate(self) -> float:
         """Return the base learning rate."""
         return float(self.config.optimizer.lr)
+
+    @property
+    def workload_without_rate(self) -> str:
+        """Return the id of the workload of the tuned track, where every entry has a learning rate of its own."""
+        workload = self.identity["workload"]
+        optimizer = {key: value for key, value in workload["optimizer"].items() if key != "lr"}
+        return digest({**workload, "optimizer": optimizer})
 
     @property
     def seeds(self) -> tuple[int, ...]:

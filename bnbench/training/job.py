@@ -39,6 +39,7 @@ class CellReport:
     name: str
     cell_id: str
     folder: str
+    tracks: list[str] = field(default_factory=list)
     trained: list[int] = field(default_factory=list)
     reused: list[int] = field(default_factory=list)
     diverged: list[int] = field(default_factory=list)
@@ -97,7 +98,11 @@ def run_job(
     limit = replicas_that_fit(config, task, network_of(config, task, norm))
     for experiment in experiments:
         add_cells(config.runs_dir, experiment, index_of(cells))
-    reports = {cell.cell_id: CellReport(_name(cell, len(cells) > 1), cell.cell_id, str(cell.folder)) for cell in cells}
+    several = isinstance(config.optimizer.lr, list | tuple)
+    reports = {
+        cell.cell_id: CellReport(_name(cell, several), cell.cell_id, str(cell.folder), list(cell.tracks))
+        for cell in cells
+    }
     patience = A_WEEK_SECONDS if wait else 0.0
     with ExitStack() as locks:
         locks.callback(torch.set_num_threads, torch.get_num_threads())
