@@ -29,7 +29,8 @@ def speedup(reference: Times, entry: Times, *, confidence: float = CONFIDENCE) -
     """Return mean(a)/mean(b) of paired a = min(t, T) of the reference and b of the entry, with its interval.
 
     log(ratio) − below … + above, the reach of the deviations aᵢ/ā − bᵢ/b̄ (paired delta method), whose spread is never
-    taken below that of rounding to the cadence. No interval for one pair. No ratio when neither hits once, nor when a mean is zero: a target met before the first step has no speed.
+    taken below that of rounding to the cadence. No interval for one pair. No ratio when neither hits once, nor when a
+    mean is zero: a target met before the first step has no speed.
     Raises ValueError when the two are not pairs.
 
     >>> both = np.array([True, True])
