@@ -21,6 +21,7 @@ from benchmarks.norm_stack import NormStack
 from benchmarks.report import environment
 from benchmarks.workload import BATCH_SIZE, NUM_ROWS, THREADS, WIDTHS, make_task
 from bnbench.norms import NORMS
+from bnbench.training.turns import ratios
 
 REPLICAS = 16
 REFERENCE = "none"
@@ -66,11 +67,11 @@ def make_report(seconds: Seconds, peak_bytes: dict[str, int], *, steps: int) -> 
 def _row(name: str, seconds: Seconds, peak_bytes: dict[str, int]) -> dict[str, Any]:
     row: dict[str, Any] = {"name": name}
     for part in PARTS:
-        own, reference = seconds[name][part], seconds[REFERENCE][part]
-        ratios = [one / other for one, other in zip(own, reference, strict=True)]
+        own = seconds[name][part]
+        beside = ratios(own, seconds[REFERENCE][part])
         row[part] = {
             "us": 1e6 * median(own) / REPLICAS,
-            "ratio": {"median": median(ratios), "min": min(ratios), "max": max(ratios)},
+            "ratio": {"median": median(beside), "min": min(beside), "max": max(beside)},
         }
     row["peak_memory"] = {"bytes": peak_bytes[name], "ratio": peak_bytes[name] / peak_bytes[REFERENCE]}
     at_most = AT_MOST_OF.get(name, AT_MOST)

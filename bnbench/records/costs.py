@@ -24,7 +24,7 @@ class MeasuredCost:
 
     `step_seconds`: one training step of one replica; `inference_seconds`: one batch in evaluation mode;
     `peak_memory_bytes`: the most memory at any moment of a step. `relative_…`: beside `none` in the same measurement.
-    `measured_at` is ISO 8601 in UTC.
+    `measured_at` is ISO 8601 in UTC. `identity` is that of the entry in its records, with the version of the norm.
     """
 
     entry: str
@@ -40,6 +40,7 @@ class MeasuredCost:
     relative_parameters: float | None
     hardware: str
     measured_at: str
+    identity: Mapping[str, Any] | None
     workload: Mapping[str, Any]
     path: Path
 
@@ -174,6 +175,7 @@ def _entries(content: Mapping[str, Any], path: Path) -> Iterator[MeasuredCost]:
             relative_parameters=entry["relative"]["parameters"],
             hardware=content["hardware"]["text"],
             measured_at=content["measured_at"],
+            identity=entry.get("identity"),
             workload=content["workload"],
             path=path,
         )

@@ -46,7 +46,7 @@ def _score_bytes(task: Task) -> int:
 def inputs_fit_on_device(config: Config, task: Task) -> bool:
     """Return whether the inputs go where the network goes; on a GPU they stay in host memory beyond a quarter of what
     is free there, and batches are copied."""
-    if not _is_gpu(config.trainer.accelerator):
+    if not is_gpu(config.trainer.accelerator):
         return True
     bytes_per_number = 8 if config.trainer.precision == "64" else 4
     numbers = sum(inputs.shape.numel() for inputs in (task.train_inputs, task.validation_inputs, task.test_inputs))
@@ -55,10 +55,11 @@ def inputs_fit_on_device(config: Config, task: Task) -> bool:
 
 def free_bytes(accelerator: str) -> int:
     """Return the free memory of the device that will train: of the GPU, or of this machine or container."""
-    if _is_gpu(accelerator):
+    if is_gpu(accelerator):
         return int(torch.cuda.mem_get_info()[0])
     return free_host_bytes()
 
 
-def _is_gpu(accelerator: str) -> bool:
+def is_gpu(accelerator: str) -> bool:
+    """Return whether training on this accelerator happens on a GPU, on this machine."""
     return accelerator in ("gpu", "cuda", "auto") and torch.cuda.is_available()

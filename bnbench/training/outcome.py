@@ -5,6 +5,7 @@ import shutil
 import subprocess
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from functools import cache
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ from bnbench.datasets import Task
 from bnbench.records import SCHEMA_VERSION, History
 from bnbench.training.cells import Cell
 from bnbench.training.history import Integers, Trajectory
+from bnbench.training.recorded import describe_shape
 
 DISTRIBUTIONS = ("bnbench", "torch", "lightning", "numpy", "scikit-learn")
 
@@ -90,7 +92,7 @@ def describe(cell: Cell, task: Task, *, experiments: Sequence[str], environment:
         "identity": cell.identity,
         "metric": {"name": task.metric_name, "direction": task.direction, "trivial": task.trivial},
         "targets": task.targets,
-        "environment": environment,
+        "environment": environment | {"data_shape": describe_shape(task)},
     }
 
 
@@ -102,7 +104,7 @@ def environment(config: Config, command: str) -> dict[str, Any]:
         "started_at": datetime.now(UTC).isoformat(timespec="seconds"),
         "python": platform.python_version(),
         "platform": platform.platform(),
-        "processor": _processor(),
+        "processor": processor(),
         "device": torch.cuda.get_device_name(0) if on_gpu else "cpu",
         "threads": config.trainer.threads,
         "dataset_path": config.dataset.path,
@@ -128,7 +130,9 @@ def _version(distribution: str) -> str | None:
         return None  # run from a checkout that was not installed
 
 
-def _processor() -> str:
+@cache
+def processor() -> str:
+    """Return the name of this machine's processor, or nothing where the system does not tell it."""
     try:
         with Path("/proc/cpuinfo").open(encoding="utf-8") as lines:
             names = (line.partition(":")[2].strip() for line in lines if line.startswith("model name"))

@@ -41,6 +41,10 @@ class LossWatch:
         """Take the losses of one step; nothing is computed here."""
         self._steps.append(losses)
 
+    def clear(self) -> None:
+        """Forget the losses since the last evaluation, of which there will be none."""
+        self._steps = []
+
     def close_window(self) -> Window:
         """Return what happened since the last call, and forget the single losses."""
         losses = torch.stack(self._steps).double().cpu().numpy() if self._steps else np.empty((0, len(self._members)))
