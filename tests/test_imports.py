@@ -34,7 +34,7 @@ LAYERS = (
     ("norms", "datasets", "models", "records"),
     ("training", "scoring"),
     ("reports", "conformance"),
-    ("sweep", "search_path", "winner", "range_extension"),
+    ("sweep", "search_path", "winner", "runs_commands", "range_extension"),
     ("train", "leaderboard", "check", "fetch", "claims", "runs", "compare_norms"),
     ("", "__main__"),
 )
@@ -45,7 +45,7 @@ SIDEWAYS = {("bnbench.models.build", "bnbench.norms")}
 # The typed configuration is assembled from the schemas that live beside what they configure.
 SCHEMAS_OF_CONFIG = {"bnbench.config": {"bnbench.datasets.schema"}}
 # The halves meet on disk only.
-READING = ("records", "scoring", "reports", "leaderboard")
+READING = ("records", "scoring", "reports", "leaderboard", "runs", "runs_commands")
 HEAVY = {
     "torch",
     "lightning",

@@ -1,0 +1,1 @@
+"""What `python -m bnbench.runs` does: each command reads folders of runs and returns an Answer; no torch, no hydra."""

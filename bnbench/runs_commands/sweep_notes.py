@@ -1,0 +1,54 @@
+"""The notes of the newest sweep in RUNS_DIR/sweeps: what its jobs came to, wherever it runs."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from bnbench.records.check import read_json
+
+SWEEPS_FOLDER = "sweeps"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Refusal:
+    """A job that trained nothing, why, and its command."""
+
+    reason: str
+    command: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class SweepNotes:
+    """The newest sweep: its name, which begins with its start in UTC, the jobs noted so far, and the refused ones."""
+
+    name: str
+    jobs: int
+    last_note_at: float
+    refusals: tuple[Refusal, ...]
+
+
+def newest_sweep(runs_dir: Path) -> SweepNotes | None:
+    """Return what the newest sweep has noted, None where there is no note; a note that cannot be read is left out."""
+    folder = runs_dir / SWEEPS_FOLDER
+    if folder.is_symlink() or not folder.is_dir():
+        return None
+    for sweep in sorted((path for path in folder.iterdir() if path.is_dir() and not path.is_symlink()), reverse=True):
+        paths = sorted(path for path in sweep.glob("[0-9]*.json") if path.is_file() and not path.is_symlink())
+        if paths:
+            notes = [note for note in map(read_json, paths) if isinstance(note, Mapping)]
+            return SweepNotes(
+                name=sweep.name,
+                jobs=len(paths),
+                last_note_at=max(path.stat().st_mtime for path in paths),
+                refusals=tuple(_refusals(notes)),
+            )
+    return None
+
+
+def _refusals(notes: Sequence[Mapping[str, Any]]) -> list[Refusal]:
+    return [
+        Refusal(reason=note["refusal"], command=str(note.get("command", "")))
+        for note in notes
+        if isinstance(note.get("refusal"), str)
+    ]
