@@ -1,13 +1,14 @@
 """What one column of a DataFrame holds: numbers, categories, nothing, or something that cannot be learned from."""
 
 import datetime
+import re
 from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from pandas.api.types import is_bool_dtype, is_complex_dtype, is_numeric_dtype
+from pandas.api.types import is_bool_dtype, is_complex_dtype, is_integer_dtype, is_numeric_dtype
 
 from bnbench.errors import UserError
 
@@ -21,11 +22,19 @@ FEW_CATEGORIES = 30
 # A column most of whose cells spell numbers is meant to be one of numbers.
 NUMERIC_SHARE = 0.5
 DATES = "dates or times"
+# 1,234.5 and 1.234,5, $12, 7 %, 3,5: numbers to a reader, of which a program does not know how much they are
+DRESSED = re.compile(
+    r"[-+]?[$€£¥]?\s?[-+]?(\d+([.,]\d+)?|\d{1,3}(,\d{3})+(\.\d+)?|\d{1,3}(\.\d{3})+(,\d+)?)\s?[%$€£¥]?"
+)
+LARGEST_EXACT = 2**53  # whole numbers beyond it are not all in float64
 
 
 @dataclass
 class Column:
-    """A column as it is learned from: float64 with NaN, or a pandas Categorical of text; `why` says what else it is."""
+    """A column as it is learned from: float64 with NaN, or a pandas Categorical of text; `why` says what else it is.
+
+    `is_cut`: whole numbers beyond 2⁵³, of which float64 has no last digits.
+    """
 
     name: str
     kind: ColumnKind
@@ -33,6 +42,7 @@ class Column:
     has_missing: bool = False
     was_text: bool = False
     is_boolean: bool = False
+    is_cut: bool = False
     why: str = ""
 
 
@@ -55,7 +65,10 @@ def read_column(
     if is_complex_dtype(dtype):
         return Column(column, "other", why="complex numbers")
     if is_numeric_dtype(dtype) and not as_category:
-        return _numbers(column, values.to_numpy(dtype=np.float64, na_value=np.nan), is_boolean=is_bool_dtype(dtype))
+        read = _numbers(column, values.to_numpy(dtype=np.float64, na_value=np.nan), is_boolean=is_bool_dtype(dtype))
+        if is_integer_dtype(dtype) and read.kind == "number":
+            read.is_cut = bool(np.nanmax(np.abs(read.values)) > LARGEST_EXACT)
+        return read
     codes, found = _distinct(values)
     if isinstance(found, str):
         return Column(column, "other", why=found)
@@ -91,18 +104,27 @@ def _numbers_or_names(
 ) -> Column:
     numbers = pd.to_numeric(pd.Series(found, dtype=object), errors="coerce").to_numpy(dtype=np.float64)
     spelled = ~np.isnan(numbers)
-    counts = np.bincount(codes[codes >= 0], minlength=len(found))
-    share = counts[spelled].sum() / counts.sum()
     if spelled.all():
         return _numbers(column, _take(numbers, codes), was_text=True)
+    dressed = ~spelled & [isinstance(value, str) and DRESSED.fullmatch(value) is not None for value in found]
+    counts = np.bincount(codes[codes >= 0], minlength=len(found))
+    share = counts[spelled | dressed].sum() / counts.sum()
     if share <= NUMERIC_SHARE:
         return _categories(column, codes, found)
-    bad = np.flatnonzero((codes >= 0) & ~spelled[codes])
+    is_bad = ~spelled & ~dressed
+    all_numbers = not is_bad.any()
+    bad = np.flatnonzero((codes >= 0) & (dressed if all_numbers else is_bad)[codes])
     row = int(bad[0] if row_numbers is None else row_numbers[bad[0]])
     instead = "dataset.kind=classification" if is_target else f"dataset.categorical_columns=[{column}]"
+    first = f"'{column}' has {found[codes[bad[0]]]!r} in row {row} and {len(bad)} such cells in all"
+    if all_numbers:
+        raise UserError(
+            f"data set '{name}': numbers that are not written plainly: {first}; write them without thousands "
+            f"separators and signs, with a decimal point, or set {instead}"
+        )
     raise UserError(
-        f"data set '{name}': text in a numeric column: '{column}' has {found[codes[bad[0]]]!r} in row {row} and "
-        f"{len(bad)} such cells in all, the other {share:.0%} are numbers; correct or blank them, or set {instead}"
+        f"data set '{name}': text in a numeric column: {first}, the other {share:.0%} are numbers; correct or blank "
+        f"them, or set {instead}"
     )
 
 

@@ -10,14 +10,13 @@ import pandas as pd
 from numpy.typing import NDArray
 from pandas.api.types import is_numeric_dtype
 
-from bnbench.datasets.column_types import Column, read_column, too_many_categories
+from bnbench.datasets.column_types import LARGEST_EXACT, Column, read_column, too_many_categories
 from bnbench.datasets.labels import read_labels
 from bnbench.datasets.schema import DatasetConfig
 from bnbench.datasets.table import Table
 from bnbench.errors import UserError, nearest
 
 MOST_NAMED = 10  # names of columns in one line of a report
-LARGEST_EXACT = 2.0**53  # whole numbers beyond it are not all in float64
 
 
 @dataclass
@@ -43,9 +42,10 @@ def table_from_frame(frame: pd.DataFrame, config: DatasetConfig) -> Table:
     ignored = [_find(frame, column, key="ignore_columns") for column in config.ignore_columns]
     categorical = [_find(frame, column, key="categorical_columns") for column in config.categorical_columns]
     by = None if config.split_column is None else _find(frame, config.split_column, key="split_column")
-    for key, column in (("ignore_columns", target), ("split_column", target)):
-        if column in (ignored if key == "ignore_columns" else [by]):
-            raise UserError(f"dataset.{key}: '{column}' is the target column; expected another")
+    for key, columns in (("ignore_columns", ignored), ("split_column", [by]), ("categorical_columns", categorical)):
+        if target in columns:
+            instead = "dataset.kind=classification" if key == "categorical_columns" else "another"
+            raise UserError(f"dataset.{key}: '{target}' is the target column; expected {instead}")
     notes = [f"left out: {listed(ignored)} (dataset.ignore_columns)"] if ignored else []
     if by is not None:
         notes.append(f"'{by}' only splits the rows, nothing is predicted from it (dataset.split_column)")
@@ -96,6 +96,11 @@ def read_inputs(
         notes.append(f"left out: {listed(empty)}, without any value")
     if spelled := [column.name for column in columns if column.was_text and column.kind == "number"]:
         notes.append(f"numbers stored as text, read as numbers: {listed(spelled)}")
+    if cut := [column.name for column in columns if column.is_cut]:
+        notes.append(
+            f"whole numbers beyond 2^53 in {listed(cut)}: their last digits are lost, as numbers; "
+            f"dataset.categorical_columns or ignore_columns=[{','.join(cut)}] if they are names"
+        )
     kept = [column for column in columns if column.kind != "empty"]
     if not kept:
         raise UserError(f"data set '{name}': no column with a value is left to predict from")
@@ -162,6 +167,8 @@ def _target(
             f"data set '{config.name}': the target column '{read.name}' holds {held}; expected numbers or names"
         )
     labels, rows = np.asarray(read.values), None
+    if column.dtype.kind in "iu" and not read.has_missing:  # as they are: beyond 2^53 float64 makes one of several
+        return column.to_numpy(np.uint64 if column.dtype == np.uint64 else np.int64), rows
     if read.has_missing:
         missing = pd.isna(labels)
         rows = np.flatnonzero(~missing)

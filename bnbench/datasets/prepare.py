@@ -122,7 +122,8 @@ def _prepare_labels(table: Table, split: Split) -> tuple[NDArray[np.generic], fl
         return table.labels.astype(np.int64, copy=False), 1.0
     train = table.labels[split.train].astype(np.float64)
     label_scale = float(train.std())
-    if label_scale == 0.0:
+    # what rounding leaves of the deviation of equal numbers is no scale
+    if label_scale == 0.0 or (train == train[0]).all():
         raise UserError(
             f"data set '{table.name}': all {len(train)} training labels are {train[0]}: nothing can be learned"
         )

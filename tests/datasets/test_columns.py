@@ -139,6 +139,12 @@ TARGETS: dict[str, tuple[Any, dict[str, Any], str, tuple[str, ...]]] = {
     "booleans with gaps": ([*alternating(True, False)[:-1], None], {}, "classification", ("False", "True")),
     "floats": (alternating(3.0, 1.0), {}, "regression", ()),
     "floats as asked for": (alternating(3.0, 1.0), {"kind": "classification"}, "classification", ("1.0", "3.0")),
+    "whole numbers beyond float64": (
+        alternating(2**60 + 1, 2**60), {}, "classification", (str(2**60), str(2**60 + 1))
+    ),
+    "unsigned beyond int64": (
+        np.array(alternating(2**63 + 9, 2**63), dtype=np.uint64), {}, "classification", (str(2**63), str(2**63 + 9))
+    ),
     "many whole numbers": (np.arange(ROWS), {}, "regression", ()),
     "text of whole numbers": (alternating("3", "1"), {}, "classification", ("1", "3")),
     "text of amounts": ([f"{row}.5" for row in range(ROWS)], {}, "regression", ()),
@@ -165,6 +171,7 @@ REFUSED: dict[str, tuple[dict[str, Any], dict[str, Any], str]] = {
     "unknown ignored column": ({}, {"ignore_columns": ["aera"]}, "ignore_columns=aera: no such.*mean 'area'"),
     "ignored target": ({}, {"ignore_columns": ["price"]}, "ignore_columns: 'price' is the target column"),
     "target splits": ({}, {"split_column": "price"}, "split_column: 'price' is the target column"),
+    "target of names": ({}, {"categorical_columns": ["price"]}, "is the target column; expected dataset.kind=class"),
     "nothing left": ({}, {"ignore_columns": ["area"]}, "no column with a value is left to predict from"),
     "text in a numeric column": (
         {"rooms": [*range(ROWS - 2), "n. k.", "?"]},
@@ -207,6 +214,12 @@ def test_what_cannot_be_read_is_named(homes: MakeConfig, what: str) -> None:
     columns, changes, message = REFUSED[what]
     with pytest.raises(UserError, match=message):
         table_from_frame(frame(**columns), homes(**changes))
+
+
+def test_whole_numbers_that_lose_digits_are_pointed_out(homes: MakeConfig) -> None:
+    table = table_from_frame(frame(key=[2**60 + row for row in range(ROWS)], year=[2000] * ROWS), homes())
+    (note,) = (note for note in table.notes if "2^53" in note)
+    assert "beyond 2^53 in 'key': their last digits are lost" in note
 
 
 def test_every_column_that_cannot_be_read_is_in_one_message(homes: MakeConfig) -> None:

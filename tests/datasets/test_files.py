@@ -9,9 +9,11 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from pyarrow import parquet
 
 from bnbench.datasets import DatasetConfig, Task, load
 from bnbench.datasets.files.delimited import read_delimited
@@ -208,6 +210,16 @@ BAD: dict[str, tuple[bytes, str]] = {
     "cut.csv.gz": (gzip.compress(b"a,b\n" * 99)[:20], "is cut off or damaged"),
     "cut.npy.gz": (gzip.compress(b"a,b\n" * 99)[:20], "is cut off or damaged"),
     "cut.csv": (b"a,b,price\n" + b"1,2,3\n" * 50 + b"1,2", r"row 50 has 2 cells, the rows before it 3"),
+    "no rows.csv": (b"a,b,price\n", "no row under its header"),
+    "one line.csv": (b'{"error": "not found", "code": 404}', "no row under its header, or is no table"),
+    "thousands.csv": (b"a;price\n1,234;2\n999;3\n", "'1,234' may be 1234 or 1.234"),
+    "commas.csv": (b"a,price\n" + b'"1,234",2\n950,3\n' * 9, "not written plainly: 'a' has '1,234' in row 0 and 9"),
+    "europe.csv": (b"a;price\n" + b"1.234,50;2,5\n" * 9, "not written plainly: 'a' has '1.234,50' in row 0"),
+    "dollars.csv": (b"a,price\n" + b"2,$7\n" * 9, "not written plainly: 'price' has '\\$7' .*kind=classification"),
+    "per cent.csv": (b"a,price\n" + b"7 %,2\n8 %,1\n" * 9, r"'7 %' in row 0 .*categorical_columns=\[a\]"),
+    "words.csv": (b"a;price\n" + b"1,5;2\n" * 9 + b"x;1\n", "text in a numeric column: 'a' has 'x' in row 9"),
+    "comment.csv": (b"# mine\na,b,price\n" + b"1,2,3\n" * 9, "first line has 1 cells and most of the others 3"),
+    "header.csv": (b"a,price\n" + b"1,2,3\n" * 9, "first line has 2 cells and most of the others 3"),
     "more.csv": (b"a,b,price\n1,2,3\n1,2,3,4\n", r"row 1 has 4 cells, the rows before it 3 \(line 3"),
     "junk.csv": (bytes(range(256)) * 9, "holds binary data"),
     "single.csv": (b"price\n1\n2\n", "its rows have one cell each"),
@@ -231,6 +243,60 @@ def test_bad_file_is_named_with_what_is_wrong(name: str, tmp_path: Path) -> None
         load(configure(tmp_path / name, name=name, target_column=None if name.endswith("npz") else "price"))
     assert name in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+def test_decimal_commas_are_told_from_thousands_by_one_number(tmp_path: Path) -> None:
+    (tmp_path / "table.csv").write_text("a;b\n1,234;2\n0,5;3\n")
+    frame, notes = read_delimited(tmp_path / "table.csv")
+    assert frame["a"].tolist() == [1.234, 0.5]
+    assert "decimal comma" in notes[0]
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-32", "utf-8-sig"])
+def test_marked_encodings_are_read(tmp_path: Path, encoding: str) -> None:
+    (tmp_path / "table.csv").write_text("größe,b\n1,ł\n2,ö\n", encoding=encoding)
+    frame, notes = read_delimited(tmp_path / "table.csv")
+    assert (list(frame), frame["b"].tolist(), len(notes)) == (["größe", "b"], ["ł", "ö"], 1)
+
+
+@pytest.mark.parametrize("column", ["zip", 0, "-3"])
+def test_zeros_before_whole_numbers_stay_in_columns_of_names_and_are_told_elsewhere(
+    tmp_path: Path, column: object
+) -> None:
+    (tmp_path / "table.csv").write_text("zip,a,b\n01,1,2\n1,2,3\n")
+    frame, notes = read_delimited(tmp_path / "table.csv", names_columns=[column])
+    assert frame["zip"].tolist() == ["01", "1"]
+    assert len(notes) == 1
+    frame, notes = read_delimited(tmp_path / "table.csv")
+    assert frame["zip"].tolist() == [1, 1]
+    assert "without the zeros before them: 'zip'; dataset.categorical_columns=[zip]" in notes[1]
+
+
+def test_classes_that_differ_by_zeros_before_them_stay_apart_where_asked_for(tmp_path: Path) -> None:
+    (tmp_path / "homes.csv").write_text("a,price\n" + "1,01\n2,1\n3,001\n" * 9)
+    task = load(configure(tmp_path / "homes.csv", kind="classification"))
+    assert task.num_outputs == 3
+
+
+def test_a_shuffled_index_without_a_name_is_left_out_and_said(tmp_path: Path) -> None:
+    homes().sample(frac=0.5, random_state=0).to_csv(tmp_path / "homes.csv")
+    frame, notes = read_delimited(tmp_path / "homes.csv")
+    assert list(frame) == list(homes())
+    assert "the first column, which has no name and numbers the rows" in notes[1]
+
+
+def test_the_index_of_a_frame_that_has_a_name_is_a_column_of_its_file(tmp_path: Path) -> None:
+    homes().to_parquet(tmp_path / "homes.parquet")
+    homes().set_index("price").to_parquet(tmp_path / "index.parquet")
+    by_index = load(configure(tmp_path / "index.parquet"))
+    assert by_index.checksum == load(configure(tmp_path / "homes.parquet")).checksum
+
+
+def test_parquet_with_two_columns_of_a_name_is_told_so(tmp_path: Path) -> None:
+    columns = pa.table([[1.0, 2.0]] * 3, names=["a", "a", "price"])
+    parquet.write_table(columns, tmp_path / "homes.parquet")
+    with pytest.raises(UserError, match="'a': two columns of that name"):
+        load(configure(tmp_path / "homes.parquet"))
 
 
 @pytest.mark.parametrize("share", [0.05, 0.5, 0.99])

@@ -29,6 +29,8 @@ def read_npz(path: Path, config: DatasetConfig) -> Table:
     """Return the table of the arrays X and y, or of one array whose column `dataset.target_column` is predicted."""
     arrays = _load_all(path)
     by_name = {name.lower(): name for name in arrays}
+    if len(by_name) < len(arrays):
+        raise UserError(f"{path} has the arrays {', '.join(arrays)}: names that differ by case only; expected X and y")
     if {"x", "y"} <= by_name.keys():
         if config.target_column is not None:
             raise UserError(f"dataset.target_column={config.target_column}: {path} has its labels in y; expected null")

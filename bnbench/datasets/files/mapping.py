@@ -64,7 +64,8 @@ def _of_one(path: Path, place: Place, config: DatasetConfig) -> Table | None:
     target = int(text) % width
     labels = array.stored_column(target)
     if labels.dtype.kind != "b":
-        labels = labels.astype(np.int64 if labels.dtype.kind in "iu" else np.float64)
+        whole = np.uint64 if labels.dtype == np.uint64 else np.int64
+        labels = labels.astype(whole if labels.dtype.kind in "iu" else np.float64)
     others = np.delete(np.arange(width), target)
     at_an_end = {0: slice(1, None), width - 1: slice(0, width - 1)}
     inputs = MappedArray(

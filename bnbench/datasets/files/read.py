@@ -48,7 +48,8 @@ def _instead(path: Path) -> str:
 
 
 def _read_delimited(path: Path, config: DatasetConfig) -> Table:
-    frame, notes = read_delimited(path, target_column=config.target_column)
+    of_names = [*config.categorical_columns, *([config.target_column] if config.kind == "classification" else [])]
+    frame, notes = read_delimited(path, target_column=config.target_column, names_columns=of_names)
     table = table_from_frame(frame, config)
     return replace(table, notes=(*notes, *table.notes))
 
