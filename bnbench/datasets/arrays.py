@@ -1,5 +1,8 @@
 """A table of the user's own, from Python: arrays or a DataFrame."""
 
+from decimal import Decimal
+from fractions import Fraction
+from numbers import Number
 from typing import Any
 
 import numpy as np
@@ -38,6 +41,7 @@ def from_arrays(
     >>> task.kind, task.num_outputs, task.train_inputs.shape, task.metric_name
     ('classification', 2, torch.Size([12, 1]), 'accuracy')
     """
+    _check_index(X, y, name=name)
     inputs, feature_names, notes = _inputs(X, name=name)
     chosen, labels, class_names = read_labels(_label_column(y, name=name), kind=kind, name=name)
     table = Table(
@@ -100,7 +104,31 @@ def _label_column(y: ArrayLike, *, name: str) -> NDArray[Any]:
 
 
 def _array(values: ArrayLike, *, name: str, argument: str) -> NDArray[Any]:
+    """Return an array; masked values are NaN, and objects that are numbers, as mixed tables hold them, numbers."""
     try:
-        return np.asarray(values)
-    except ValueError as error:
+        if isinstance(values, np.ma.MaskedArray) and np.ma.is_masked(values):
+            return np.ma.filled(values.astype(np.float64), np.nan)
+        array = np.asarray(values)
+    except (ValueError, TypeError, RuntimeError) as error:  # the last two are torch's
         raise UserError(f"data set '{name}': {argument} is no array: {error}") from error
+    if array.dtype == object and array.size and all(isinstance(value, Number) for value in array.flat):
+        return _numbers(array)
+    return array
+
+
+def _numbers(objects: NDArray[Any]) -> NDArray[Any]:
+    """Return numbers in the type that NumPy gives them, decimals and fractions as float64; others stay objects."""
+    if any(isinstance(value, Decimal | Fraction) for value in objects.flat):
+        return objects.astype(np.float64)
+    return np.array(objects.tolist())
+
+
+def _check_index(X: ArrayLike | pd.DataFrame, y: ArrayLike, *, name: str) -> None:
+    """Raise UserError where pandas would put the labels into another order than they stand in."""
+    if not isinstance(X, pd.DataFrame) or not isinstance(y, pd.Series | pd.DataFrame) or X.index.equals(y.index):
+        return
+    if len(X) == len(y) and X.index.is_unique and y.index.is_unique and y.index.isin(X.index).all():
+        raise UserError(
+            f"data set '{name}': X and y have the same index in another order, and rows are taken in the order they "
+            "stand in; give y.loc[X.index], or both without their index"
+        )

@@ -1,5 +1,6 @@
 """Tables from Python: what they are taken for, and what is refused."""
 
+from decimal import Decimal
 from typing import Any
 
 import numpy as np
@@ -45,6 +46,32 @@ def test_few_names_are_classes(y: Any, num_classes: int) -> None:
 def test_amounts_are_regression(y: Any) -> None:
     task = from_arrays(X, y)
     assert (task.kind, task.num_outputs, task.metric_name, task.direction) == ("regression", 1, "rmse", "min")
+
+
+@pytest.mark.parametrize(
+    "of_numbers",
+    [lambda v: v.astype(object), lambda v: [Decimal(repr(each)) for each in v.tolist()], pd.Series],
+    ids=["objects", "decimals", "series"],
+)
+def test_numbers_are_numbers_in_whatever_they_come(of_numbers: Any) -> None:
+    expected = from_arrays(X, X[:, 0])
+    found = from_arrays(X.astype(object), of_numbers(X[:, 0]))
+    assert (found.kind, found.checksum) == ("regression", expected.checksum)
+
+
+def test_masked_values_are_missing() -> None:
+    masked = np.ma.array(X, mask=X > 1)
+    assert from_arrays(masked, X[:, 0]).checksum == from_arrays(np.where(X > 1, np.nan, X), X[:, 0]).checksum
+    with pytest.raises(UserError, match=f"{int((X[:, 0] > 1).sum())} labels are missing"):
+        from_arrays(X, masked[:, 0])
+
+
+def test_labels_with_the_index_in_another_order_are_refused() -> None:
+    frame, y = pd.DataFrame(X), pd.Series(X[:, 0])
+    with pytest.raises(UserError, match=r"the same index in another order.*y\.loc\[X\.index\]"):
+        from_arrays(frame.sample(frac=1, random_state=0), y)
+    # a part of a table and labels that were numbered anew
+    assert from_arrays(frame.iloc[60:], y.iloc[60:].reset_index(drop=True)).kind == "regression"
 
 
 def test_kind_decides_otherwise() -> None:
@@ -145,6 +172,8 @@ def test_missing_label_is_named_by_row(y: Any) -> None:
         (X, np.zeros((120, 2)), r"y has shape \(120, 2\), expected one label per row"),
         (X, [], r"y has shape \(0,\)"),
         (X, np.arange(100) % 3, r"labels of shape \(100,\) for 120 rows"),
+        (torch.tensor(X, requires_grad=True), np.arange(120) % 3, "X is no array: .*requires grad"),
+        (torch.tensor(X).bfloat16(), np.arange(120) % 3, "X is no array: .*BFloat16"),
         (X, np.array([1, "a"] * 60, dtype=object), "the labels are of types that have no common order"),
         (X, np.full(120, np.datetime64("2020-01-01")), r"y holds datetime64\[D\], which regression cannot learn"),
         (X[:2], [0.0, 1.0], "2 rows leave 0 for the validation part"),
@@ -159,6 +188,8 @@ def test_missing_label_is_named_by_row(y: Any) -> None:
         "2-D y",
         "empty y",
         "length",
+        "gradient",
+        "bfloat16",
         "mixed",
         "dates",
         "two rows",
