@@ -8,7 +8,8 @@ from typing import Literal
 class RateOutcome:
     """The scored seeds at one learning rate: those that `reached` the target, were too `slow`, `stalled`, `diverged`.
 
-    `rmst` is in steps, None without a target; `final` counts a lost seed at the trivial value.
+    Each seed is counted once, a hit as reached even where it diverged later: `diverged` is without a hit. `rmst` is in
+    steps, None without a target; `final` counts a lost seed at the trivial value.
     """
 
     learning_rate: float
@@ -37,8 +38,8 @@ class BestOf:
 class Tunability:
     """One entry of the tuned track: its learning rates ascending, and the expected best of 1, 2, … of them.
 
-    `width_octaves`: log2 of largest ÷ smallest of the neighbouring rates around the chosen one at which at least half
-    of the scored seeds reach the target, None where no rate does; open below or above where the grid ends first.
+    `width_octaves`: log2 of largest ÷ smallest in the widest run of neighbouring rates at which at least half of the
+    scored seeds reach the target, None where no rate does; open below or above where the grid ends before the run does.
     """
 
     workload: str

@@ -1,6 +1,8 @@
 """What a row holds beyond the first view: other summaries of the same seeds, and the cost that was measured."""
 
+from collections.abc import Mapping
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 
@@ -19,13 +21,15 @@ from bnbench.scoring.survival import restricted_mean
 from bnbench.scoring.times import Bools, Floats, Times
 
 
-def with_details(block: Block, *, costs: Costs | None, hard_target: float | None) -> Block:
-    """Return the block with the details and costs of its rows, all costs told on one hardware.
+def goal_of(block: Block, targets: Mapping[str, Any]) -> float | None:
+    """Return what stalled seeds are judged by the way to: the hard target, without one the best value seen."""
+    hard = targets.get("hard")
+    return best_seen(block.entries, block.workload) if hard is None else float(hard)
 
-    Stalled seeds are judged by the way to the hard target, without one by that to the best value seen.
-    """
+
+def with_details(block: Block, *, costs: Costs | None, goal: float | None) -> Block:
+    """Return the block with the details and costs of its rows, all costs told on one hardware."""
     workload = block.workload
-    goal = best_seen(block.entries, workload) if hard_target is None else hard_target
     first = block.entries[block.anchor or 0]
     hardware = None if costs is None else next(iter(costs.hardware_of(first.recorded_workload_id)), None)
     rows = []

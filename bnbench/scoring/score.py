@@ -1,17 +1,22 @@
 """From runs to a board: the one function that puts the rules together."""
 
+from collections import Counter
 from collections.abc import Collection, Sequence
+from dataclasses import replace
+from functools import partial
 from math import isfinite
 
 from bnbench.errors import UserError, nearest
 from bnbench.records import Record, Runs, Skipped
 from bnbench.records.costs import Costs
+from bnbench.scoring.across import across_workloads
 from bnbench.scoring.block import GIVEN
-from bnbench.scoring.board import Board
+from bnbench.scoring.board import Across, Board
 from bnbench.scoring.drill_down import curves_of, run_facts
 from bnbench.scoring.rules import is_reference
 from bnbench.scoring.score_tracks import score_tracks
-from bnbench.scoring.tracks import TRACKS
+from bnbench.scoring.suites import mixed_suites
+from bnbench.scoring.tracks import TRACKS, TUNED
 
 LEVELS = ("easy", "medium", "hard")
 ALL_LEVELS = "all"
@@ -52,6 +57,9 @@ def score(
     if records and not any(is_reference(record.entry, record.norm, reference) for record in records):
         known = {record.entry for record in records} | {record.norm for record in records}
         notes.insert(0, f"the reference '{reference}' is in none of these runs: {nearest(reference, known)}")
+    refusal = refused_across(scored.records, experiments)
+    across = () if refusal else tuple(map(partial(_shown, norms=norms), across_workloads(scored.blocks)))
+    notes += [*refusal, *engine_note(scored.records)]
     visible = {(row.workload_id, row.target_level, row.track, row.entry) for row in shown}
     drawn = [each for block in scored.blocks for each in curves_of(block)] if curves else []
     return Board(
@@ -60,11 +68,40 @@ def score(
         tuple(shown),
         tuple(dict.fromkeys((*not_scored(runs), *scored.skipped, *(costs.skipped if costs is not None else ())))),
         tuple(notes),
+        across=across,
+        tunability=tuple(
+            each for each in scored.tunability if (each.workload_id, each.target_level, TUNED, each.entry) in visible
+        ),
         curves=tuple(
             each for each in drawn if (each.workload_id, each.target_level, each.track, each.entry) in visible
         ),
         runs=run_facts(scored.records) if curves else (),
     )
+
+
+def refused_across(records: Sequence[Record], experiments: Collection[str] | None) -> list[str]:
+    """Return why nothing is summed up across workloads: the runs are of several versions of one suite."""
+    asked = {name for record in records for name in record.experiments}
+    mixed = mixed_suites(asked if experiments is None else asked.intersection(experiments))
+    return [
+        f"no scores across workloads: the runs are of {' and '.join(versions)}, versions of one suite that are never "
+        f"summed up together; choose one, e.g. --experiment {versions[-1]}."
+        for versions in mixed
+    ]
+
+
+def engine_note(records: Sequence[Record]) -> list[str]:
+    """Return what to say where records were made by versions of the engine that give different numbers."""
+    versions = Counter(str(record.identity["workload"].get("engine_version", "unknown")) for record in records)
+    if len(versions) < 2:
+        return []
+    told = ", ".join(f"{count} record(s) of {version}" for version, count in sorted(versions.items()))
+    return [f"mixed engine versions, whose numbers differ: {told}; they are workloads of their own, never pooled."]
+
+
+def _shown(across: Across, *, norms: Collection[str] | None) -> Across:
+    entries = tuple(each for each in across.entries if norms is None or each.norm in norms or each.is_reference)
+    return replace(across, entries=entries)
 
 
 def not_scored(runs: Runs) -> list[Skipped]:

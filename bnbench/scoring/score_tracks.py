@@ -6,11 +6,13 @@ from dataclasses import dataclass
 from bnbench.records import Record, Skipped
 from bnbench.records.costs import Costs
 from bnbench.scoring.block import GIVEN, Block, block
-from bnbench.scoring.board import Workload
+from bnbench.scoring.board import Tunability, Workload
 from bnbench.scoring.collect import collect
-from bnbench.scoring.details import with_details
+from bnbench.scoring.details import goal_of, with_details
 from bnbench.scoring.entry_curves import SCORING, SCORING_AND_TUNING, WorkloadCurves
+from bnbench.scoring.grid import grid_of
 from bnbench.scoring.tracks import RECIPE, TUNED, recipe_records, tuned_records
+from bnbench.scoring.tunability import tunability_of
 from bnbench.scoring.tuned_block import tuned_block
 from bnbench.scoring.workload_names import without_rate, workload_names
 
@@ -24,6 +26,16 @@ class Scored:
     records: tuple[Record, ...]
     skipped: tuple[Skipped, ...]
     notes: tuple[str, ...]
+    tunability: tuple[Tunability, ...]
+
+
+@dataclass(frozen=True)
+class _Named:
+    """What was collected of a workload in one track, by its name on this board."""
+
+    curves: WorkloadCurves
+    track: str
+    name: str
 
 
 def score_tracks(
@@ -36,41 +48,68 @@ def score_tracks(
     costs: Costs | None,
 ) -> Scored:
     """Return the blocks of `track`, of both where it is None, in every target level."""
-    skipped: list[Skipped] = []
-    in_tracks: list[tuple[WorkloadCurves, str, str]] = []
-    used: list[Record] = []
-    for name, own, refused in _by_track(records, track):
-        collected, not_counted = collect(
-            own, reference=reference, seeds=SCORING if name == RECIPE else SCORING_AND_TUNING
-        )
-        skipped += [*refused, *not_counted]
-        named = [
-            (each.workload_id, each.dataset, each.config if name == RECIPE else without_rate(each.config))
-            for each in collected
-        ]
-        names = workload_names(named)
-        in_tracks += [(each, name, names[each.workload_id]) for each in collected]
-        counted = {path for each in collected for entry in each.entries for path in entry.paths}
-        used += [record for record in own if record.path in counted]
-    in_tracks.sort(key=lambda each: (each[0].dataset, each[1]))
-    workloads: list[Workload] = []
-    blocks: list[Block] = []
+    named, used, skipped = _collected(records, track=track, reference=reference)
+    parts = []
     notes: list[str] = []
-    for curves, name, told in in_tracks:
-        if curves.other_ladders and target is None:
+    for each in sorted(named, key=lambda each: (each.curves.dataset, each.track)):
+        ladders = each.curves.other_ladders
+        if ladders and target is None:
             notes.append(
-                f"{told}: {curves.other_ladders} record(s) were made under other targets; the newest ladder is used for "
-                f"all: {curves.targets.get('provenance')}"
+                f"{each.name}: {ladders} record(s) were made under other targets; the newest ladder is used for all: "
+                f"{each.curves.targets.get('provenance')}"
             )
         for level in levels:
-            workload = described(curves, name=told, level=level, target=target)
-            made, said = _block(curves, workload, track=name, reference=reference)
+            workload = described(each.curves, name=each.name, level=level, target=target)
+            block, said, tunability = _scored(each, workload, reference=reference, costs=costs)
             notes += said
-            if made is not None:
-                workloads.append(workload)
-                hard = curves.targets.get("hard")
-                blocks.append(with_details(made, costs=costs, hard_target=None if hard is None else float(hard)))
-    return Scored(tuple(workloads), tuple(blocks), tuple(used), tuple(skipped), tuple(notes))
+            if block is not None:
+                parts.append((block, tunability))
+    return Scored(
+        tuple(block.workload for block, _ in parts),
+        tuple(block for block, _ in parts),
+        tuple(used),
+        tuple(skipped),
+        tuple(notes),
+        tuple(one for _, tunability in parts for one in tunability),
+    )
+
+
+def _collected(
+    records: Sequence[Record], *, track: str | None, reference: str
+) -> tuple[list[_Named], list[Record], list[Skipped]]:
+    """Return the workloads of each track, the records that count in them, and what does not count."""
+    named: list[_Named] = []
+    used: list[Record] = []
+    skipped: list[Skipped] = []
+    for in_track, own, refused in _by_track(records, track):
+        seeds = SCORING if in_track == RECIPE else SCORING_AND_TUNING
+        collected, not_counted = collect(own, reference=reference, seeds=seeds)
+        skipped += [*refused, *not_counted]
+        told = [each.config if in_track == RECIPE else without_rate(each.config) for each in collected]
+        names = workload_names(
+            [(each.workload_id, each.dataset, config) for each, config in zip(collected, told, strict=True)]
+        )
+        named += [_Named(each, in_track, names[each.workload_id]) for each in collected]
+        counted = {path for each in collected for entry in each.entries for path in entry.paths}
+        used += [record for record in own if record.path in counted]
+    return named, used, skipped
+
+
+def _scored(
+    named: _Named, workload: Workload, *, reference: str, costs: Costs | None
+) -> tuple[Block | None, tuple[str, ...], list[Tunability]]:
+    """Return the block, what is said of it, and in the tuned track what the learning rates did."""
+    curves = named.curves
+    if named.track == RECIPE:
+        made = block(curves.entries, workload, track=named.track, reference=reference)
+        return with_details(made, costs=costs, goal=goal_of(made, curves.targets)), made.notes, []
+    grid = grid_of(curves, target=workload.target)
+    tuned, said = tuned_block(grid, workload, reference=reference)
+    if tuned is None:
+        return None, said, []
+    goal = goal_of(tuned, curves.targets)
+    tunability = tunability_of(grid, curves, workload, goal=goal)
+    return with_details(tuned, costs=costs, goal=goal), said, tunability
 
 
 def _by_track(records: Sequence[Record], track: str | None) -> list[tuple[str, list[Record], list[Skipped]]]:
@@ -80,15 +119,6 @@ def _by_track(records: Sequence[Record], track: str | None) -> list[tuple[str, l
     if track in (None, TUNED):
         found.append((TUNED, *tuned_records(records)))
     return found
-
-
-def _block(
-    curves: WorkloadCurves, workload: Workload, *, track: str, reference: str
-) -> tuple[Block | None, tuple[str, ...]]:
-    if track == TUNED:
-        return tuned_block(curves, workload, reference=reference)
-    made = block(curves.entries, workload, track=track, reference=reference)
-    return made, made.notes
 
 
 def described(workload: WorkloadCurves, *, name: str, level: str, target: float | None) -> Workload:

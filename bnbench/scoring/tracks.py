@@ -5,9 +5,10 @@ from dataclasses import replace
 from typing import Any
 
 from bnbench.records import Record, Skipped, digest
+from bnbench.records.tracks import RECIPE as RECIPE
+from bnbench.records.tracks import TUNED as TUNED
+from bnbench.records.tracks import tracks_of
 
-RECIPE = "recipe"
-TUNED = "tuned"
 TRACKS = (RECIPE, TUNED)
 
 
@@ -24,13 +25,7 @@ def recipe_records(records: Sequence[Record], *, every_rate: bool = False) -> li
     Those that were made for it, and those of the tuned track at the learning rate that their configuration calls the
     recipe's (`recipe_lr`). With `every_rate` all records count, each learning rate being a recipe of its own.
     """
-    chosen = [
-        record
-        for record in records
-        if every_rate
-        or record.track == RECIPE
-        or (record.config.get("recipe_lr") is not None and record.config["recipe_lr"] == learning_rate(record))
-    ]
+    chosen = [record for record in records if every_rate or RECIPE in tracks_of(record)]
     return [record if record.track == RECIPE else replace(record, track=RECIPE) for record in chosen]
 
 

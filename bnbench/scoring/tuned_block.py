@@ -5,16 +5,12 @@ from dataclasses import replace
 from bnbench.scoring import board
 from bnbench.scoring.block import Block, block
 from bnbench.scoring.board_row import Row, Tuning
-from bnbench.scoring.entry_curves import WorkloadCurves
-from bnbench.scoring.grid import Grid, TunedEntry, grid_of
+from bnbench.scoring.grid import Grid, TunedEntry
 from bnbench.scoring.tracks import TUNED
 
 
-def tuned_block(
-    curves: WorkloadCurves, workload: board.Workload, *, reference: str
-) -> tuple[Block | None, tuple[str, ...]]:
+def tuned_block(grid: Grid, workload: board.Workload, *, reference: str) -> tuple[Block | None, tuple[str, ...]]:
     """Return the block of one workload of the tuned track, None where no entry can be scored, and what to say of it."""
-    grid = grid_of(curves, target=workload.target)
     where = f"{workload.workload} ({workload.target_level}, {TUNED})"
     said = tuple(f"{where}: {note}" for note in _notes(grid))
     if not grid.entries:
