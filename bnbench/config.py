@@ -120,6 +120,7 @@ class Config:
     recipe_lr: float | None = None
     tuning: TuningConfig = field(default_factory=TuningConfig)
     save_weights: str | None = None
+    measure_cost: bool = True
 
 
 # in no group, so that it never shows up among the options a user can choose

@@ -17,9 +17,10 @@ from hydra.experimental.callback import Callback
 from omegaconf import DictConfig
 
 from bnbench.errors import UserError
-from bnbench.records import Record, Runs, Tracks, digest, in_tracks, load_records, united
+from bnbench.records import Costs, Record, Runs, Tracks, digest, in_tracks, load_costs, load_records, united
 from bnbench.reports import print_job, print_lines, print_sweep, print_take_away
 from bnbench.scoring import Answer, Board, answers, score
+from bnbench.training.costs import measure_or_say
 from bnbench.training.job import CellReport
 from bnbench.winner import take_away
 
@@ -34,6 +35,7 @@ class SweepEnd(Callback):
 
     runs_dir: Path | None = None
     weights_path: str | None = None
+    measure_cost = False
 
     def on_multirun_end(self, config: DictConfig, **kwargs: Any) -> None:
         """Take the folder of a multirun."""
@@ -45,6 +47,7 @@ class SweepEnd(Callback):
 
     def _take(self, config: DictConfig) -> None:
         SweepEnd.runs_dir, SweepEnd.weights_path = Path(config.runs_dir), config.save_weights
+        SweepEnd.measure_cost = config.measure_cost
 
 
 def begin_sweep() -> None:
@@ -151,7 +154,16 @@ def _scored(folders: set[Path], asked: Tracks) -> tuple[list[Record], Board | No
     tracks = {record.cell_id: by_workload.get(record.workload_id, ()) for record in runs.records}
     runs = replace(runs, records=in_tracks(runs.records, {**tracks, **asked}))
     found = answers(runs.records)
-    return runs.records, score(runs), found
+    return runs.records, score(runs, costs=_costs(runs.records)), found
+
+
+def _costs(records: Sequence[Record]) -> Costs:
+    """Return what the entries cost; measure first what is not known on this machine, where that is asked for."""
+    if SweepEnd.measure_cost:
+        command = shlex.join(["python", "-m", "bnbench.train", *sys.argv[1:]])
+        for failure in measure_or_say(records, command=command, say=lambda line: print_lines([line])):
+            print_lines([f"Cost not measured: {failure}"])
+    return load_costs(*sorted({record.path.parent.parent for record in records}))
 
 
 def _asked(note: Mapping[str, Any]) -> Tracks:

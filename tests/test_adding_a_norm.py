@@ -17,7 +17,13 @@ FILE = re.compile(r"`([\w/]+\.(?:py|yaml|toml))`")
 BY_PATH = "absolute_norm:AbsoluteNorm(eps=0.001)"
 # the same work in little, and nothing fetched: what it builds with is in this environment
 SHORT = {
-    "bnbench.train": ["budget.max_steps=20", "budget.eval_every_steps=10", "seeds=2", "logger=none"],
+    "bnbench.train": [
+        "budget.max_steps=20",
+        "budget.eval_every_steps=10",
+        "seeds=2",
+        "logger=none",
+        "measure_cost=false",
+    ],
     "pip": ["--no-deps", "--no-build-isolation", "--no-index", "--quiet"],
 }
 

@@ -11,7 +11,7 @@ import pytest
 from bnbench.plugins import WITHOUT_PLUGINS
 
 EXAMPLE = Path(__file__).parent.parent / "examples" / "bnbench_median_norm"
-SHORT = ["budget.max_steps=20", "budget.eval_every_steps=10", "seeds=2", "logger=none"]
+SHORT = ["budget.max_steps=20", "budget.eval_every_steps=10", "seeds=2", "logger=none", "measure_cost=false"]
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 Elsewhere = Callable[..., subprocess.CompletedProcess[str]]

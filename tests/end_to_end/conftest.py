@@ -23,7 +23,7 @@ ROOT = Path(__file__).parents[2]
 SERVER = Path(__file__).parent / "serve.py"
 # what makes any configuration small: a run of it takes a tenth of a second
 SMALL = ("model.hidden=[8,8]", "budget.max_steps=6", "budget.eval_every_steps=3", "budget.batch_size=16", "seeds=2")
-QUIET = ("logger=none",)
+QUIET = ("logger=none", "measure_cost=false")
 
 Histories = dict[tuple[str, int], dict[str, npt.NDArray[Any]]]
 

@@ -12,7 +12,14 @@ from bnbench.records import load_records, read_experiment
 from bnbench.train import multirun_first
 
 ROOT = Path(__file__).parents[2]
-SMALL = ("model.hidden=[8,8]", "budget.max_steps=6", "budget.eval_every_steps=3", "seeds=2", "logger=none")
+SMALL = (
+    "model.hidden=[8,8]",
+    "budget.max_steps=6",
+    "budget.eval_every_steps=3",
+    "seeds=2",
+    "logger=none",
+    "measure_cost=false",
+)
 
 
 def typed(*words: str, folder: Path, **environment: str) -> subprocess.CompletedProcess[str]:

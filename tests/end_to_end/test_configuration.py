@@ -29,7 +29,7 @@ from bnbench.train import CONF
 from bnbench.training.cells import TUNING_RUNS
 from bnbench.training.job import run_job
 
-FEW_STEPS = ("budget.max_steps=4", "budget.eval_every_steps=2", "seeds=2", "logger=none")
+FEW_STEPS = ("budget.max_steps=4", "budget.eval_every_steps=2", "seeds=2", "logger=none", "measure_cost=false")
 # no yaml of its own: it stands for whatever class path it is given
 STAND_IN = "custom"
 # a yaml that is another one with some options set: that one, and what it sets

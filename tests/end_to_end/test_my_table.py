@@ -23,6 +23,7 @@ ASK = ("+experiment=my_table", "-m")
 ROWS = 300
 LITTLE = (
     "logger=none",
+    "measure_cost=false",
     "model.hidden=[16,8]",
     "budget.max_steps=120",
     "budget.eval_every_steps=10",

@@ -3,6 +3,7 @@
 from bnbench.training.costs.allocations import most_allocated as most_allocated
 from bnbench.training.costs.missing import Outcome as Outcome
 from bnbench.training.costs.missing import measure_missing as measure_missing
+from bnbench.training.costs.missing import measure_or_say as measure_or_say
 from bnbench.training.costs.one_workload import USUAL_EFFORT as USUAL_EFFORT
 from bnbench.training.costs.one_workload import Contestant as Contestant
 from bnbench.training.costs.one_workload import Cost as Cost

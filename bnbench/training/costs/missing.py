@@ -61,7 +61,7 @@ def measure_missing(
     command: str = "",
     again: bool = False,
     effort: Effort = USUAL_EFFORT,
-    say: Callable[[str], None] = lambda line: None,
+    say: Callable[[str], object] = lambda line: None,
 ) -> Outcome:
     """Measure what has no cost on this machine yet, or with `again` everything, and write it beside the runs.
 
@@ -79,7 +79,8 @@ def measure_missing(
             wanted = _without_known(wanted, workload, costs[workload.runs_dir])
         if not wanted:
             continue
-        say(f"measuring what {', '.join(entry.norm.entry for entry in wanted)} cost on {workload.name}")
+        entries = ", ".join(entry.norm.entry for entry in wanted)
+        say(f"Measuring the cost on {workload.name} of {entries} ({_hardware(workload.device)['text']})")
         try:
             _measure(wanted, workload, effort, outcome, command)
         except UserError:
@@ -88,6 +89,14 @@ def measure_missing(
             outcome.failures.append(f"{workload.name}: {type(error).__name__}: {error}")
     outcome.seconds = time.perf_counter() - started
     return outcome
+
+
+def measure_or_say(records: Sequence[Record], *, command: str, say: Callable[[str], object]) -> list[str]:
+    """Measure what has no cost on this machine yet, and return what could not be and why; never raises for that."""
+    try:
+        return measure_missing(records, command=command, say=say).failures
+    except (Exception, SystemExit) as error:  # what was trained counts, whatever it costs
+        return [str(error) if isinstance(error, UserError) else f"{type(error).__name__}: {error}"]
 
 
 def _is_unknown(record: Record, costs: Costs) -> bool:

@@ -34,6 +34,11 @@ class Effort:
     step_seconds: float = 0.15
     inference_seconds: float = 0.05
 
+    def of_rounds(self, rounds: int) -> "Effort":
+        """Return the effort of so many rounds, each as long as one of these."""
+        times = rounds / self.rounds
+        return Effort(rounds, times * self.step_seconds, times * self.inference_seconds)
+
 
 USUAL_EFFORT = Effort()
 
