@@ -35,7 +35,7 @@ LAYERS = (
     ("training", "scoring"),
     ("reports", "conformance"),
     ("sweep", "search_path", "winner", "runs_commands", "range_extension"),
-    ("train", "leaderboard", "check", "fetch", "claims", "runs", "compare_norms"),
+    ("train", "leaderboard", "check", "cost", "fetch", "claims", "runs", "compare_norms"),
     ("", "__main__"),
 )
 # Within its layer each of these stands alone: data never asks a norm, records never ask a model.
@@ -60,7 +60,9 @@ HEAVY = {
 # Imports inside a function: (module, imported): why. Only optional extras that are costly to import.
 INSIDE_FUNCTIONS: dict[tuple[str, str], str] = {
     ("bnbench.wandb_run", "wandb"): "a second of start-up, and all else works where it is missing",
+    ("bnbench.cost", "bnbench"): "--help and a mistyped name must not wait for torch",
     ("bnbench.check", "bnbench"): "--help and a mistyped option must not wait for torch",
+    ("bnbench.leaderboard", "bnbench"): "only a page needs its templates and the chart library",
     ("bnbench", "bnbench"): "the package's face is lazy, or `import bnbench.records` would load torch",
 }
 
