@@ -14,10 +14,12 @@ from bnbench.config import (
     OptimizerConfig,
     ScheduleConfig,
     TrainerConfig,
+    TuningConfig,
     as_dict,
     check_config,
     learning_rates,
     parse_seeds,
+    typed_config,
 )
 from bnbench.datasets import DatasetConfig
 from bnbench.errors import UserError
@@ -156,3 +158,28 @@ def test_configuration_at_its_defaults_is_fine_and_plain_data() -> None:
 
 def test_no_clipping_is_no_number_to_check() -> None:
     check_config(config_with(optimizer__clip_gradient_norm=None))
+
+
+def test_the_recipe_of_the_tuned_track_is_one_of_its_rates() -> None:
+    check_config(config_with(track="tuned", recipe_lr=0.1, optimizer__lr=[0.01, 0.1]))
+    check_config(config_with(track="tuned", recipe_lr=0.1, optimizer__lr=0.1))
+    with pytest.raises(UserError, match=r"recipe_lr=0\.03 is none of optimizer\.lr \(0\.01, 0\.1\); expected one"):
+        check_config(config_with(track="tuned", recipe_lr=0.03, optimizer__lr=[0.01, 0.1]))
+
+
+def test_a_recipe_s_rate_beside_the_recipe_track_is_refused() -> None:
+    with pytest.raises(UserError, match=r"recipe_lr=0\.1 with track=recipe: only the tuned track has several"):
+        check_config(config_with(recipe_lr=0.1))
+
+
+def test_extensions_are_counted_from_0() -> None:
+    check_config(config_with(tuning=TuningConfig(max_extensions=0)))
+    with pytest.raises(UserError, match=r"tuning\.max_extensions=-1: expected at least 0"):
+        check_config(config_with(tuning=TuningConfig(max_extensions=-1)))
+
+
+def test_a_configuration_comes_back_from_what_a_record_holds_of_it() -> None:
+    config = config_with(track="tuned", optimizer__lr=[0.01, 0.1], recipe_lr=0.1)
+    assert typed_config(as_dict(config)) == config
+    older = {key: value for key, value in as_dict(config).items() if key not in ("recipe_lr", "tuning")}
+    assert typed_config(older).tuning == TuningConfig()
