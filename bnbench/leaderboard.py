@@ -20,11 +20,21 @@ from bnbench.scoring import Board, score
 from bnbench.scoring.score import ALL_LEVELS, LEVELS, require_known
 
 FINE, FAILED, BAD_USAGE = 0, 1, 2
+
+
+def to_page(board: Board) -> str:
+    """Return the board as one HTML page."""
+    from bnbench.reports.page import to_html  # noqa: PLC0415  the templates and the chart library cost start-up time
+
+    return to_html(board)
+
+
 FORMATS: dict[str, Callable[[Board], str]] = {
     "table": to_text,
     "json": to_json,
     "csv": to_csv,
     "markdown": to_markdown,
+    "html": to_page,
 }
 
 
@@ -64,6 +74,7 @@ def show(options: argparse.Namespace) -> int:
             reference=options.reference,
             norms=options.norm,
             datasets=options.dataset,
+            curves=options.format == "html",
         )
     except UserError as error:
         if options.debug:

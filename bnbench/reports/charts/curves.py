@@ -1,0 +1,163 @@
+"""Charts of one block of a board: learning curves with bands, and how many seeds have reached the target when."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from bnbench.metric_facts import facts_of
+from bnbench.reports.charts.chart import Chart, axis, label, layout, numbers, spread
+from bnbench.reports.charts.style import Style
+from bnbench.scoring.board import Curves, Workload
+
+MOST_DRAWN = 8
+"""More lines than this are in the legend and drawn when asked for."""
+TABLE_STEPS = 9
+
+
+def learning_curves(
+    workload: Workload, curves: Sequence[Curves], styles: Mapping[str, Style], *, most_points: int = 120
+) -> Chart:
+    """Return the median of the validation metric over the seeds, in a band from their first to their third quartile."""
+    scale = 100.0 if facts_of(workload.metric).in_per_cent else 1.0
+    data: list[dict[str, Any]] = []
+    for index, curve in enumerate(curves):
+        data += _line_with_band(curve, styles[curve.entry], scale, most_points, drawn=index < MOST_DRAWN)
+    suffix = " %" if scale != 1.0 else ""
+    figure = layout(
+        axis("step", range=[0, workload.max_steps], tickformat=","),
+        axis(f"validation {label(workload.metric)}", ticksuffix=suffix),
+        hovermode="x unified",
+        **_target_line(workload, scale),
+    )
+    return Chart(
+        name="learning_curves",
+        title="Learning curves",
+        caption=(
+            f"Validation {workload.metric} against the step, one line per entry: the median over the seeds, within a "
+            "band from the first to the third quartile. A diverged seed counts at the trivial predictor's value from "
+            "its death on."
+        ),
+        figure={"data": data, "layout": figure},
+        **_table(curves, lambda curve, index: _quartiles(curve, index, scale, suffix)),
+    )
+
+
+def time_to_target(workload: Workload, curves: Sequence[Curves], styles: Mapping[str, Style]) -> Chart | None:
+    """Return the share of seeds that have reached the target against the step, None where there is no target."""
+    known = [curve for curve in curves if curve.hit_share is not None]
+    if workload.target is None or not known:
+        return None
+    data = [_stairs(curve, styles[curve.entry], drawn=index < MOST_DRAWN) for index, curve in enumerate(known)]
+    return Chart(
+        name="time_to_target",
+        title="Time to target",
+        caption=(
+            f"Share of the seeds that have reached {workload.metric} {facts_of(workload.metric).told(workload.target)} "
+            f"against the step, one staircase per entry. What has not reached it at step {workload.max_steps:,} is "
+            "censored there, not dropped."
+        ),
+        figure={
+            "data": data,
+            "layout": layout(
+                axis("step", range=[0, workload.max_steps], tickformat=","),
+                axis("seeds that reached it", range=[-2, 103], ticksuffix=" %"),
+                hovermode="closest",
+            ),
+        },
+        **_table(known, _reached),
+    )
+
+
+def _line_with_band(
+    curve: Curves, style: Style, scale: float, most_points: int, *, drawn: bool
+) -> list[dict[str, Any]]:
+    kept = spread(len(curve.steps), most_points)
+    known = [index for index in kept if np.isfinite([curve.median[index], curve.low[index], curve.high[index]]).all()]
+    steps = [int(curve.steps[index]) for index in known]
+    low, median, high = (
+        numbers(scale * values[index] for index in known) for values in (curve.low, curve.median, curve.high)
+    )
+    shared = {
+        "type": "scatter",
+        "legendgroup": label(curve.entry),
+        "name": label(curve.entry),
+        "visible": True if drawn else "legendonly",
+    }
+    band = {
+        **shared,
+        "x": [*steps, *reversed(steps)],
+        "y": [*high, *reversed(low)],
+        "mode": "lines",
+        "fill": "toself",
+        "fillcolor": style.band,
+        "line": {"width": 0, "color": style.color},
+        "hoverinfo": "skip",
+        "showlegend": False,
+    }
+    line = {**shared, "x": steps, "y": median, **_drawn_as(style)}
+    return [band, line]
+
+
+def _drawn_as(style: Style) -> dict[str, Any]:
+    return {
+        "mode": "lines+markers",
+        "line": {"color": style.color, "width": 2, "dash": style.dash},
+        "marker": {"color": style.color, "size": 7, "symbol": style.symbol, "maxdisplayed": 9},
+    }
+
+
+def _stairs(curve: Curves, style: Style, *, drawn: bool) -> dict[str, Any]:
+    """Only where it rises does a staircase need a point."""
+    assert curve.hit_share is not None
+    rises = np.flatnonzero(np.diff(curve.hit_share) != 0) + 1
+    corners = sorted({0, *rises.tolist(), len(curve.steps) - 1})
+    drawing = _drawn_as(style)
+    return {
+        "type": "scatter",
+        "name": label(curve.entry),
+        "visible": True if drawn else "legendonly",
+        "x": [int(curve.steps[index]) for index in corners],
+        "y": numbers(100 * curve.hit_share[index] for index in corners),
+        **drawing,
+        "line": {**drawing["line"], "shape": "hv"},
+        "hovertemplate": "step %{x:,}: %{y:.3g} %<extra>%{fullData.name}</extra>",
+    }
+
+
+def _target_line(workload: Workload, scale: float) -> dict[str, Any]:
+    if workload.target is None:
+        return {}
+    height = scale * workload.target
+    line = {"color": "#5b6574", "width": 1, "dash": "dot"}
+    ends = {"xref": "paper", "x0": 0, "x1": 1, "yref": "y", "y0": height, "y1": height}
+    told = {"xref": "paper", "x": 0, "xanchor": "left", "yref": "y", "y": height, "yanchor": "bottom"}
+    text = f"{label(workload.target_level)} target"
+    note = {**told, "text": text, "showarrow": False, "font": {"size": 11, "color": "#5b6574"}}
+    return {"shapes": [{"type": "line", "layer": "below", "line": line, **ends}], "annotations": [note]}
+
+
+def _table(curves: Sequence[Curves], told: Any) -> dict[str, Any]:
+    """A few steps are enough to read; all entries of a block share their evaluated steps."""
+    if not curves:
+        return {"columns": ("step",), "rows": ()}
+    steps = curves[0].steps
+    kept = spread(len(steps), TABLE_STEPS)
+    return {
+        "columns": ("entry", *(f"step {int(steps[index]):,}" for index in kept)),
+        "rows": tuple((curve.entry, *(told(curve, index) for index in kept)) for curve in curves),
+    }
+
+
+def _quartiles(curve: Curves, index: int, scale: float, suffix: str) -> str:
+    if index >= len(curve.steps) or not np.isfinite(curve.median[index]):
+        return "–"
+    low, median, high = (scale * float(values[index]) for values in (curve.low, curve.median, curve.high))
+    return f"{median:.4g}{suffix} ({low:.4g}–{high:.4g})"
+
+
+def _reached(curve: Curves, index: int) -> str:
+    if curve.hit_share is None or index >= len(curve.steps):
+        return "–"
+    count = len(curve.seeds)
+    return f"{round(count * float(curve.hit_share[index]))} of {count}" if count else f"{curve.hit_share[index]:.0%}"

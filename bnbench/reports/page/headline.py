@@ -1,0 +1,47 @@
+"""One plain sentence per table: who is fastest, whether that is real, and who cannot be told from it."""
+
+from collections.abc import Sequence
+
+from bnbench.reports.cells import plain
+from bnbench.reports.page.rows import status_of
+from bnbench.scoring.board import Row, Workload
+
+MOST_NAMED = 6
+
+
+def headline(rows: Sequence[Row], workload: Workload, reference: str) -> str:
+    """Return the best verdict of a block's rows, sorted by rank, with the entries that share its rank."""
+    if workload.target is None:
+        return f"There is no {workload.target_level} target, so nothing is ranked by speed."
+    if not any(row.is_reference for row in rows):
+        return f"The reference {plain(reference)} was not run here, so nothing is compared."
+    if len(rows) == 1:
+        return f"Only the reference was run: {plain(rows[0].verdict)}"
+    faster = [row for row in rows if status_of(row) == "faster"]
+    if faster:
+        best = min(faster, key=lambda row: (row.rank, -(row.speedup.estimate or 0.0)))
+        return f"{plain(best.verdict)}{_level_with(best, rows)}"
+    undecided = [row for row in rows if status_of(row) == "undecided"]
+    first = f"No entry is shown to be faster than {plain(reference)}."
+    if undecided:
+        return f"{first} Closest: {plain(undecided[0].entry)}: {plain(undecided[0].verdict)}"
+    return first
+
+
+def _level_with(best: Row, rows: Sequence[Row]) -> str:
+    level = [plain(row.entry) for row in rows if row.rank == best.rank and row is not best]
+    if not level:
+        return ""
+    named = level[:MOST_NAMED]
+    if len(level) > MOST_NAMED:
+        named.append(f"{len(level) - MOST_NAMED} more")
+    return f" Not told apart from it: {among(named)}."
+
+
+def among(names: Sequence[str]) -> str:
+    """Return names as part of a sentence.
+
+    >>> among(["batch", "layer", "none"])
+    'batch, layer and none'
+    """
+    return " and ".join(filter(None, (", ".join(names[:-1]), names[-1]))) if names else "nothing"

@@ -1,0 +1,168 @@
+"""The page's sections over several rows: entries across workloads, and the learning rates of the tuned track."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from bnbench.reports.cells import BOUND_SIGNS, NOTHING, plain
+from bnbench.reports.charts import (
+    Chart,
+    Style,
+    anchored_scores,
+    best_of_rates,
+    performance_profile,
+    rate_outcomes,
+    speed_quality_cost,
+)
+from bnbench.reports.charts.tuning import width_text
+from bnbench.reports.page.blocks import chart_data
+from bnbench.reports.page.forest import Tick, mark, ratio_scale, ratio_ticks
+from bnbench.reports.page.rows import Cell
+from bnbench.scoring.board import Across, AcrossEntry, Board, Tunability
+
+
+@dataclass(frozen=True)
+class SummaryRow:
+    """An entry with its cells."""
+
+    entry: str
+    style: Style
+    cells: tuple[Cell, ...]
+
+
+@dataclass(frozen=True)
+class SummaryTable:
+    """A table of entries; `ticks` stand above its first column, whose cells are drawn."""
+
+    caption: str
+    columns: tuple[str, ...]
+    rows: tuple[SummaryRow, ...]
+    ticks: tuple[Tick, ...] = ()
+
+
+@dataclass(frozen=True)
+class Summary:
+    """A part of the page that can be filtered by `workload` (empty: all), `level` and `track`."""
+
+    identifier: str
+    title: str
+    workload: str
+    level: str
+    track: str
+    lead: str
+    tables: tuple[SummaryTable, ...]
+    charts: tuple[Chart, ...]
+    notes: tuple[str, ...]
+    data: Mapping[str, Any]
+
+
+def across_summaries(board: Board, styles: Mapping[str, Style]) -> list[Summary]:
+    """Return one summary per target level and track that has several workloads."""
+    return [_across(across, styles, f"a{index}") for index, across in enumerate(board.across)]
+
+
+def tuned_summaries(board: Board, styles: Mapping[str, Style]) -> list[Summary]:
+    """Return one summary per workload and target level of the tuned track."""
+    groups: dict[tuple[str, str], list[Tunability]] = {}
+    for each in board.tunability:
+        groups.setdefault((each.workload_id, each.target_level), []).append(each)
+    return [_tuned(group, styles, f"t{index}") for index, group in enumerate(groups.values())]
+
+
+def _across(across: Across, styles: Mapping[str, Style], identifier: str) -> Summary:
+    drawn = [anchored_scores(across, styles), performance_profile(across, styles), speed_quality_cost(across, styles)]
+    charts = tuple(chart for chart in drawn if chart is not None)
+    ends = [end for each in across.entries for end in (each.anchored.mean, each.anchored.low, each.anchored.high)]
+    scale = ratio_scale(ends)
+    scores = SummaryTable(
+        caption=f"Anchored scores over {len(across.workloads)} workloads, {across.target_level} target, {across.track}",
+        columns=("anchored score", "rank", "workloads", "profile area", "final quality", "step cost"),
+        rows=tuple(SummaryRow(plain(each.entry), styles[each.entry], _scores(each, scale)) for each in across.entries),
+        ticks=tuple(ratio_ticks(scale)),
+    )
+    hits = SummaryTable(
+        caption="Share of the seeds that reached the target, and the speed-up, on each workload",
+        columns=tuple(map(plain, across.workloads)),
+        rows=tuple(SummaryRow(plain(each.entry), styles[each.entry], _hits(each)) for each in across.entries),
+    )
+    return Summary(
+        identifier=identifier,
+        title=plain(f"{across.target_level} target, {across.track} track"),
+        workload="",
+        level=plain(across.target_level),
+        track=plain(across.track),
+        lead=plain(f"{len(across.workloads)} workloads: {', '.join(across.workloads)}."),
+        tables=(scores, hits),
+        charts=charts,
+        notes=tuple(map(plain, across.notes)),
+        data={"charts": {f"{identifier}-{chart.name}": chart_data(chart) for chart in charts}},
+    )
+
+
+def _scores(each: AcrossEntry, scale: Any) -> tuple[Cell, ...]:
+    score = each.anchored
+    interval = "" if score.low is None or score.high is None else f"{score.low:.3g}–{score.high:.3g}"
+    told = NOTHING if score.mean is None else f"{BOUND_SIGNS[each.bound]}{score.mean:.3g}×"
+    return (
+        Cell(told, interval, _key(score.mean), mark(score, scale, bound=each.bound)),
+        Cell(str(each.rank), sort=str(each.rank)),
+        Cell(str(each.num_workloads), sort=str(each.num_workloads)),
+        Cell(f"{each.profile_area:.3g}", sort=_key(each.profile_area)),
+        Cell(NOTHING if each.quality is None else f"{100 * each.quality:.4g} %", sort=_key(each.quality)),
+        Cell(NOTHING if each.relative_step is None else f"{each.relative_step:.3g}×", sort=_key(each.relative_step)),
+    )
+
+
+def _hits(each: AcrossEntry) -> tuple[Cell, ...]:
+    return tuple(
+        Cell(
+            NOTHING if rate is None else f"{100 * rate:.3g} %",
+            "" if speedup is None else f"{speedup:.3g}×",
+            _key(rate),
+        )
+        for rate, speedup in zip(each.hit_rates, each.speedups, strict=True)
+    )
+
+
+def _tuned(group: Sequence[Tunability], styles: Mapping[str, Style], identifier: str) -> Summary:
+    first = group[0]
+    drawn = [rate_outcomes(group), best_of_rates(group, styles)]
+    charts = tuple(chart for chart in drawn if chart is not None)
+    table = SummaryTable(
+        caption=f"Learning rates of {plain(first.workload)}, {plain(first.target_level)} target",
+        columns=("chosen rate", "rates tried", "width", "best of 1", "best of all"),
+        rows=tuple(SummaryRow(plain(each.entry), styles[each.entry], _rates(each)) for each in group),
+    )
+    edges = [plain(each.entry) for each in group if each.edge]
+    notes = (
+        f"Chosen at the edge of the rates tried, so that a better one may lie beyond: {', '.join(edges)}."
+        if edges
+        else ""
+    )
+    return Summary(
+        identifier=identifier,
+        title=plain(f"{first.workload}, {first.target_level} target"),
+        workload=plain(first.workload),
+        level=plain(first.target_level),
+        track="tuned",
+        lead="Every entry was given the same number of learning rates; steps are those of the scored seeds.",
+        tables=(table,),
+        charts=charts,
+        notes=tuple(filter(None, (notes,))),
+        data={"charts": {f"{identifier}-{chart.name}": chart_data(chart) for chart in charts}},
+    )
+
+
+def _rates(each: Tunability) -> tuple[Cell, ...]:
+    ends = [each.best_of[0], each.best_of[-1]] if each.best_of else []
+    bests = [Cell(NOTHING if best.rmst is None else f"{best.rmst:,.4g}", sort=_key(best.rmst)) for best in ends]
+    return (
+        Cell(f"{each.learning_rate:g}", f"{each.edge} tried" if each.edge else "", _key(each.learning_rate)),
+        Cell(str(len(each.rates)), sort=str(len(each.rates))),
+        Cell(width_text(each), sort=_key(each.width_octaves)),
+        *(bests or [Cell(NOTHING), Cell(NOTHING)]),
+    )
+
+
+def _key(value: float | None) -> str:
+    return "" if value is None else f"{value:.10g}"
