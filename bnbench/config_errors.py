@@ -1,11 +1,14 @@
 """What Hydra and OmegaConf find wrong with a command line, in one message with the nearest valid name."""
 
-from hydra.errors import HydraException, MissingConfigException
+from hydra.errors import HydraException, MissingConfigException, OverrideParseException
 from omegaconf import DictConfig
 from omegaconf.errors import ConfigAttributeError, ConfigKeyError, MissingMandatoryValue, OmegaConfBaseException
 
 from bnbench.errors import UserError, nearest
 from bnbench.plugins import NORMS_GROUP, broken_plugin
+
+# of Hydra's, in values that sweep
+FUNCTIONS = ("choice", "range", "interval", "glob", "shuffle", "sort", "tag", "int", "float", "str", "bool")
 
 
 def explain(error: BaseException) -> str | None:
@@ -19,6 +22,8 @@ def explain(error: BaseException) -> str | None:
         return f"{group}={name} is unknown; {nearest(name, error.options)}"
     if isinstance(error, OmegaConfBaseException):
         return _explain_value(error)
+    if isinstance(error, OverrideParseException):
+        return _explain_override(error.override, str(error))
     if isinstance(error, HydraException):
         cause = error.__cause__
         known = _explain_value(cause) if isinstance(cause, OmegaConfBaseException) else ""
@@ -27,6 +32,19 @@ def explain(error: BaseException) -> str | None:
         said = " ".join(line.strip() for line in str(error).splitlines() if line.strip())
         return ": ".join(part for part in (said, known) if part)
     return None
+
+
+def _explain_override(override: str, said: str) -> str:
+    """Return what is wrong with KEY=VALUE; most often the value has a character that means something to Hydra."""
+    key, equals, value = override.partition("=")
+    is_meant = value.startswith(("[", "{", "'", '"', *(f"{function}(" for function in FUNCTIONS)))
+    if not (equals and value) or is_meant:
+        return " ".join(line.strip() for line in said.splitlines() if line.strip())
+    quote, outside = ("'", '"') if "'" not in value else ('"', "'")
+    return (
+        f"{override}: Hydra cannot read {value!r} as it stands; names with other characters than letters without "
+        f"accents, digits and -_./ go into quotes within quotes: {outside}{key}={quote}{value}{quote}{outside}"
+    )
 
 
 def _explain_value(error: OmegaConfBaseException) -> str:

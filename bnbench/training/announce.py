@@ -4,13 +4,15 @@ from pathlib import PurePath
 
 from bnbench.config import Config, budget_of
 from bnbench.datasets import Task
+from bnbench.training.changed_data import changed_lines
 
 
 def data_lines(asked: Config, filled_in: Config, task: Task) -> list[str]:
-    """Return a title and the report of the data set, and what of the configuration went by the number of rows."""
+    """Return a title and the report of the data set, whether it has changed, and what went by the number of rows."""
     title = PurePath(asked.dataset.path).name if asked.dataset.path else task.name
     left_open = asked.model.hidden is None or None in vars(asked.budget).values()
-    return [title, *task.report, *([plan_line(filled_in)] if left_open else [])]
+    changed = changed_lines(filled_in, task)
+    return [title, *task.report, *changed, *([plan_line(filled_in)] if left_open else [])]
 
 
 def plan_line(config: Config) -> str:

@@ -60,6 +60,15 @@ MISTAKES = {
     "missing folder": (["dataset=fashion_mnist", "dataset.path=nowhere"], ["dataset.path=nowhere", "not a folder"]),
     "a choice without -m": (["norm=none,batch"], ["norm=none,batch", "--multirun"]),
     "half an override": (["norm"], ["'norm'", "missing EQUAL"]),
+    "a column with an accent": (
+        ["dataset=file", "dataset.target_column=größe"],
+        ["quotes: \"dataset.target_column='größe'\""],
+    ),
+    "a column with brackets": (
+        ["dataset=file", "dataset.target_column=price (usd)"],
+        ["quotes: \"dataset.target_column='price (usd)'\""],
+    ),
+    "a sweep that is not closed": (["optimizer.lr=choice(0.1,"], ["'choice(0.1,'"]),
     "unknown axis": (["logger=wandb", "logger.x_axis=steps"], ["logger.x_axis=steps", "did you mean 'step'?"]),
 }
 
