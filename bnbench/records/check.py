@@ -2,6 +2,7 @@
 
 import json
 import stat
+from dataclasses import replace
 from math import isfinite
 from pathlib import Path
 from typing import Any
@@ -10,9 +11,10 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from bnbench.records import history, schema
+from bnbench.records import schema
 from bnbench.records.layout import HISTORY_FILE, RUN_FILE
 from bnbench.records.record import Record, Skipped
+from bnbench.records.sums import SUMS_FILE, mismatch, read_sums, sha256
 
 MAX_JSON_BYTES = 64 * 2**20
 """A longer run.json is refused unread: one of 1,024 seeds takes about half a megabyte."""
@@ -26,11 +28,14 @@ def read_record(folder: Path, *, check_history: bool = True) -> Record | Skipped
 
     With ``check_history`` the whole history is read: its page checksums, columns, row count, seeds and steps.
     """
-    raw = read_json(folder / RUN_FILE)
-    if raw is None:
+    content = _content(folder / RUN_FILE)
+    if content is None:
         return Skipped(folder, "unfinished: no run.json (killed, or still training)", unfinished=True)
+    if isinstance(content, str):
+        return Skipped(folder, content)
+    raw = parse_json(content)
     if isinstance(raw, str):
-        return Skipped(folder, raw)
+        return Skipped(folder, f"{RUN_FILE} {raw}")
     version = raw.get("schema_version")
     if isinstance(version, int) and version > schema.SCHEMA_VERSION:
         return Skipped(
@@ -41,29 +46,54 @@ def read_record(folder: Path, *, check_history: bool = True) -> Record | Skipped
     if problems := schema.validate(raw):
         more = f" (and {len(problems) - 1} more problems)" if len(problems) > 1 else ""
         return Skipped(folder, f"run.json is not a record: {problems[0]}{more}")
-    record = Record.from_raw(folder, raw)
-    if check_history and record.status == "finished":
-        table = history.read_table(folder / HISTORY_FILE, metric=record.metric["name"], rows=record.rows)
-        if problem := table if isinstance(table, str) else rows_problem(record, table):
-            return Skipped(folder, f"unfinished: {problem}", unfinished=True)
+    sums = read_sums(folder)
+    record = Record.from_raw(folder, raw, history_sha256=sums.get(HISTORY_FILE) if isinstance(sums, dict) else None)
+    if check_history and record.status == "finished" and (problem := _history_problem(record)):
+        return Skipped(folder, f"unfinished: {problem}", unfinished=True)
+    # last: what can be named more closely has been
+    if problem := sums if isinstance(sums, str) else _sums_problem(record, sums, content):
+        return Skipped(folder, problem)
     return record
+
+
+def _history_problem(record: Record) -> str:
+    table = record.read_table()
+    if table == mismatch(HISTORY_FILE):  # perhaps it can be said more closely
+        unchecked = replace(record, history_sha256=None).read_table()
+        return (unchecked if isinstance(unchecked, str) else rows_problem(record, unchecked)) or mismatch(HISTORY_FILE)
+    return table if isinstance(table, str) else rows_problem(record, table)
+
+
+def _sums_problem(record: Record, sums: dict[str, str] | None, content: bytes) -> str:
+    if sums is None:
+        return ""
+    if (HISTORY_FILE in sums) != (record.status == "finished"):
+        return f"{SUMS_FILE} lists {' and '.join(sorted(sums))}, which is not what a {record.status} record holds"
+    return "" if sums[RUN_FILE] == sha256(content) else mismatch(RUN_FILE)
 
 
 def read_json(path: Path) -> dict[str, Any] | str | None:
     """Return the object in a JSON file, what is wrong with the file, or None if there is none; see ``parse_json``."""
+    content = _content(path)
+    if content is None or isinstance(content, str):
+        return content
+    value = parse_json(content)
+    return f"{path.name} {value}" if isinstance(value, str) else value
+
+
+def _content(path: Path) -> bytes | str | None:
+    """Return the bytes of a plain file of bearable size, what is wrong with it, or None if there is none."""
     try:
         status = path.stat()
         if not stat.S_ISREG(status.st_mode):  # opening a named pipe would wait for ever
             return f"{path.name} is not a plain file"
         if status.st_size > MAX_JSON_BYTES:
             return f"{path.name} has {status.st_size} bytes; at most {MAX_JSON_BYTES} are read"
-        content = path.read_bytes()
+        return path.read_bytes()
     except FileNotFoundError:
         return None
     except OSError as error:
         return f"{path.name} cannot be read ({error.strerror})"
-    value = parse_json(content)
-    return f"{path.name} {value}" if isinstance(value, str) else value
 
 
 def parse_json(content: bytes) -> dict[str, Any] | str:

@@ -9,6 +9,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from bnbench.records import sums
 from bnbench.records.layout import HISTORY_FILE
 
 Integers = npt.NDArray[np.int64]
@@ -16,6 +17,10 @@ Floats = npt.NDArray[np.float64]
 
 MAX_ROWS = 50_000_000
 """A history of more rows is refused unread: 3 GB in memory, and a few hostile kilobytes can claim as many."""
+
+# Eight columns of eight bytes, their encodings and page headers; more is no history, and is refused unread.
+_MAX_ROW_BYTES = 512
+_MAX_OVERHEAD_BYTES = 2**20
 
 
 def schema(metric: str) -> pa.Schema:
@@ -84,12 +89,20 @@ def to_bytes(table: pa.Table) -> bytes:
     return bytes(sink.getvalue())
 
 
-def read_table(path: Path, *, metric: str, rows: int) -> pa.Table | str:
-    """Return the table in a Parquet file, or what is wrong with it: damaged, other columns, another number of rows."""
+def read_table(path: Path, *, metric: str, rows: int, sha256: str | None = None) -> pa.Table | str:
+    """Return the table in a Parquet file, or what is wrong with it: damaged, other columns, another number of rows.
+
+    With ``sha256`` the file must be the one with this digest.
+    """
     try:
         if not path.is_file() and path.exists():  # opening a named pipe would wait for ever
             return f"{path.name} is not a plain file"
-        parquet = pq.ParquetFile(pa.BufferReader(path.read_bytes()), page_checksum_verification=True)
+        if (size := path.stat().st_size) > (most := _MAX_OVERHEAD_BYTES + _MAX_ROW_BYTES * min(rows, MAX_ROWS)):
+            return f"{path.name} has {size} bytes; {rows} rows take at most {most}"
+        content = path.read_bytes()
+        if sha256 is not None and sums.sha256(content) != sha256:
+            return sums.mismatch(path.name)
+        parquet = pq.ParquetFile(pa.BufferReader(content), page_checksum_verification=True)
         problem = _shape_problem(parquet.schema_arrow, found=parquet.metadata.num_rows, metric=metric, rows=rows)
         return problem or parquet.read(use_threads=False)
     except FileNotFoundError:

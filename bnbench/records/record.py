@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import pyarrow as pa
 
 from bnbench.errors import UserError
 from bnbench.records import history
@@ -26,7 +27,7 @@ class Record:
     """A run record that was checked when it was read; ``raw`` is run.json as it stands.
 
     ``seeds`` holds the seeds that count: where two folders hold the same (cell, seed), only one of the two records
-    keeps it, while ``raw["seeds"]`` still lists it.
+    keeps it, while ``raw["seeds"]`` still lists it. ``history_sha256`` is what SHA256SUMS says of history.parquet.
     """
 
     path: Path
@@ -50,11 +51,18 @@ class Record:
     timing: dict[str, Any]
     environment: dict[str, Any]
     error: dict[str, Any] | None
+    history_sha256: str | None = None
 
     @classmethod
-    def from_raw(cls, path: Path, raw: dict[str, Any]) -> "Record":
+    def from_raw(cls, path: Path, raw: dict[str, Any], *, history_sha256: str | None = None) -> "Record":
         """Return the record of a run.json that has passed ``schema.validate``."""
-        return cls(path=path, raw=raw, **raw)
+        return cls(path=path, raw=raw, history_sha256=history_sha256, **raw)
+
+    def read_table(self) -> pa.Table | str:
+        """Return the table in history.parquet, or what is wrong with it."""
+        return history.read_table(
+            self.path / HISTORY_FILE, metric=self.metric["name"], rows=self.rows, sha256=self.history_sha256
+        )
 
     def history(self) -> dict[str, npt.NDArray[Any]]:
         """Return the columns of history.parquet by name, int64 or float64, null as NaN, only the rows of ``seeds``.
@@ -63,7 +71,7 @@ class Record:
         """
         if self.status == "failed":
             return history.to_arrays(history.schema(self.metric["name"]).empty_table())
-        table = history.read_table(self.path / HISTORY_FILE, metric=self.metric["name"], rows=self.rows)
+        table = self.read_table()
         if isinstance(table, str):
             raise UserError(f"{self.path}: {table}")
         columns = history.to_arrays(table)

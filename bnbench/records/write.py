@@ -3,6 +3,7 @@
 import json
 import shutil
 from collections.abc import Mapping
+from dataclasses import replace
 from math import isfinite
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ from bnbench.records.layout import HISTORY_FILE, RUN_FILE, cell_id_of, record_fo
 from bnbench.records.overlap import Results, same_results
 from bnbench.records.read import unfinished_folders
 from bnbench.records.record import Record
+from bnbench.records.sums import SUMS_FILE, sha256, sums_text
 
 
 def begin_record(folder: Path) -> None:
@@ -28,7 +30,7 @@ def begin_record(folder: Path) -> None:
 
 
 def write_record(folder: Path, record: Mapping[str, Any], history_table: pa.Table | None) -> Record:
-    """Write history.parquet, then run.json, each atomically and run.json last; return the record as it reads back.
+    """Write history.parquet, SHA256SUMS and run.json, each atomically and in this order; return what reads back.
 
     Numbers in ``record`` that are not finite are written as null, NumPy scalars as numbers. ``history_table`` (see
     ``History.to_table``) is None only for a failed record. What an unfinished or failed run left in the folder is
@@ -47,12 +49,15 @@ def write_record(folder: Path, record: Mapping[str, Any], history_table: pa.Tabl
         return _keep(before, new, history_table)
     atomic.remove_temporaries(folder)
     atomic.remove_file(folder / RUN_FILE)  # first: from here on the folder is unfinished until the new run.json
+    files = {RUN_FILE: content}
     if history_table is None:
         atomic.remove_file(folder / HISTORY_FILE)
     else:
-        atomic.write_atomically(folder / HISTORY_FILE, history.to_bytes(history_table))
+        files[HISTORY_FILE] = history.to_bytes(history_table)
+        atomic.write_atomically(folder / HISTORY_FILE, files[HISTORY_FILE])
+    atomic.write_atomically(folder / SUMS_FILE, sums_text(files))
     atomic.write_atomically(folder / RUN_FILE, content)
-    return new
+    return new if history_table is None else replace(new, history_sha256=sha256(files[HISTORY_FILE]))
 
 
 def remove_unfinished(cell_folder: Path) -> list[Path]:

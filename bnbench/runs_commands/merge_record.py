@@ -8,9 +8,7 @@ import pyarrow as pa
 
 from bnbench.errors import UserError
 from bnbench.records import Record, Skipped, cell_folder, cell_lock, load_records, record_folder, write_record
-from bnbench.records import history as histories
 from bnbench.records.check import read_record
-from bnbench.records.layout import HISTORY_FILE
 from bnbench.records.overlap import Results, same_results
 from bnbench.runs_commands.answer import seeds_text
 
@@ -94,7 +92,7 @@ def _entries(record: Record, seeds: list[int]) -> list[dict[str, object]]:
 
 
 def _rows(record: Record, seeds: list[int]) -> pa.Table:
-    table = histories.read_table(record.path / HISTORY_FILE, metric=record.metric["name"], rows=record.rows)
+    table = record.read_table()
     if isinstance(table, str):
         raise UserError(f"{record.path}: {table}")
     chosen = np.isin(table.column("seed").to_numpy(), seeds)

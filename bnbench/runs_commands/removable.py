@@ -26,6 +26,7 @@ from bnbench.records.layout import (
     cell_id_of,
 )
 from bnbench.records.lock import LEASE_SECONDS
+from bnbench.records.sums import SUMS_FILE
 from bnbench.runs_commands.copies import removable_copies, still_a_copy
 
 OLD_SECONDS = 10 * LEASE_SECONDS
@@ -116,7 +117,7 @@ def _not_of_a_record(folder: Path) -> str:
     except UserError:
         return "it lies in no cell"
     names = (path.name for path in folder.iterdir())
-    foreign = [name for name in names if name != HISTORY_FILE and not _is_temporary(name)]
+    foreign = [name for name in names if name not in (HISTORY_FILE, SUMS_FILE) and not _is_temporary(name)]
     return f"it holds {foreign[0]}, which is no part of a record" if foreign else ""
 
 

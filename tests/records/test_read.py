@@ -3,6 +3,7 @@
 import json
 import os
 import shutil
+import subprocess
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -210,6 +211,12 @@ def test_a_huge_file_is_refused_unread(tmp_path: Path) -> None:
     assert read_json(tmp_path / "run.json") == "run.json has 1099511627776 bytes; at most 67108864 are read"
 
 
+def unsummed(folder: Path) -> Path:
+    """A record as those are that were written before records had checksums, or by another program."""
+    (folder / "SHA256SUMS").unlink()
+    return folder
+
+
 def rewrite_history(folder: Path, change: Callable[[dict[str, list[Any]]], None]) -> None:
     path = folder / "history.parquet"
     table = pq.read_table(path)
@@ -238,13 +245,13 @@ def test_rows_that_cannot_be_are_unfinished(
 
 def test_rows_in_another_order_are_the_same_record(tmp_path: Path, write: Write) -> None:
     folder = write(tmp_path, [0, 1])
-    rewrite_history(folder, lambda columns: [column.reverse() for column in columns.values()] and None)
+    rewrite_history(unsummed(folder), lambda columns: [column.reverse() for column in columns.values()] and None)
     assert len(load_records(tmp_path).records) == 1
 
 
 @pytest.mark.parametrize(("died", "counts"), [(0, False), (10, False), (20, False), (21, True)])
 def test_a_seed_has_no_rows_from_its_divergence_on(tmp_path: Path, write: Write, died: int, counts: bool) -> None:
-    folder = write(tmp_path, [0])
+    folder = unsummed(write(tmp_path, [0]))
     record = json.loads((folder / "run.json").read_text())
     record["seeds"][0] |= {"status": "diverged", "diverged_at_step": died}
     (folder / "run.json").write_text(json.dumps(record))
@@ -255,7 +262,7 @@ def test_without_the_history_check_only_run_json_is_read(tmp_path: Path, write: 
     folder = write(tmp_path)
     (folder / "history.parquet").write_bytes(b"")
     (record,) = load_records(tmp_path, check_history=False).records
-    with pytest.raises(UserError, match=r"seeds-0-1-\w+: history\.parquet is damaged or truncated"):
+    with pytest.raises(UserError, match=r"seeds-0-1-\w+: history\.parquet conflicts with SHA256SUMS"):
         record.history()
 
 
@@ -312,7 +319,7 @@ def test_an_identical_copy_counts_once(tmp_path: Path, write: Write) -> None:
 
 def test_copies_trained_at_different_times_are_identical_if_their_results_are(tmp_path: Path, write: Write) -> None:
     write(tmp_path / "one", [0])
-    second = write(tmp_path / "two", [0])
+    second = unsummed(write(tmp_path / "two", [0]))
     damage_json(second, b'"train_seconds": 1.5', b'"train_seconds": 9.5')
     runs = load_records(tmp_path / "one", tmp_path / "two")
     assert (len(runs.copies), len(runs.conflicts)) == (1, 0)
@@ -323,7 +330,7 @@ def test_a_conflict_is_reported_with_both_places(tmp_path: Path, write: Write, d
     first = write(tmp_path / "one", [0, 1])
     second = write(tmp_path / "two", [0, 1], offset=0.1 if differs == "history" else 0.0)
     if differs == "outcome":
-        damage_json(second, b'"test_accuracy": 0.9', b'"test_accuracy": 0.8')
+        damage_json(unsummed(second), b'"test_accuracy": 0.9', b'"test_accuracy": 0.8')
     runs = load_records(tmp_path / "one", tmp_path / "two")
     assert [record.path for record in runs.records] == [first]
     (conflict,) = runs.conflicts
@@ -348,3 +355,50 @@ def test_the_same_seed_of_two_cells_is_no_overlap(tmp_path: Path, write: Write) 
     runs = load_records(tmp_path)
     assert len(runs.records) == 2
     assert runs.copies == runs.conflicts == []
+
+
+@pytest.mark.parametrize(
+    ("file", "old", "new", "unfinished"),
+    [
+        ("run.json", b'"test_accuracy": 0.9', b'"test_accuracy": 0.8', False),
+        ("run.json", b'"hard": 0.95', b'"hard": 0.96', False),
+        ("run.json", b'"train_seconds": 1.5', b'"train_seconds":  1.5', False),
+        ("history.parquet", b"PAR1", b"PAR2", True),
+    ],
+)
+def test_what_was_changed_since_it_was_written_is_named(
+    tmp_path: Path, write: Write, file: str, old: bytes, new: bytes, unfinished: bool
+) -> None:
+    folder = write(tmp_path)
+    content = (folder / file).read_bytes()
+    assert old in content
+    (folder / file).write_bytes(content.replace(old, new, 1))
+    skipped = only_skipped(tmp_path)
+    assert (skipped.path, skipped.unfinished) == (folder, unfinished)
+    if file == "run.json":
+        assert skipped.reason.startswith("run.json conflicts with SHA256SUMS beside it: it was changed or damaged")
+    assert finished_seeds(folder.parent) == set()
+
+
+@pytest.mark.parametrize(
+    "sums", [b"", b"\xff", b"0" * 64 + b"  run.json\n", b"0" * 64 + b"  ../../etc/passwd\n", b"x" * 5000]
+)
+def test_checksums_that_are_none_are_named(tmp_path: Path, write: Write, sums: bytes) -> None:
+    folder = write(tmp_path)
+    (folder / "SHA256SUMS").write_bytes(sums)
+    assert "SHA256SUMS" in only_skipped(tmp_path).reason
+
+
+def test_the_checksums_are_those_of_sha256sum(tmp_path: Path, write: Write) -> None:
+    folder = write(tmp_path)
+    subprocess.run(["sha256sum", "--check", "--strict", "--quiet", "SHA256SUMS"], cwd=folder, check=True)
+
+
+def test_a_record_without_checksums_is_read_as_it_is(tmp_path: Path, write: Write) -> None:
+    assert [record.path for record in load_records(unsummed(write(tmp_path)).parent).records] != []
+
+
+def test_a_history_of_a_terabyte_is_refused_unread(tmp_path: Path, write: Write) -> None:
+    folder = write(tmp_path)
+    os.truncate(folder / "history.parquet", 2**40)
+    assert "history.parquet has 1099511627776 bytes; 6 rows take at most" in only_skipped(tmp_path).reason

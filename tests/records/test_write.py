@@ -33,6 +33,9 @@ FRESH = [
     ("open .history.parquet.tmp", UNFINISHED),
     ("half .history.parquet.tmp", UNFINISHED),
     ("rename .history.parquet.tmp", UNFINISHED),
+    ("open .SHA256SUMS.tmp", UNFINISHED),
+    ("half .SHA256SUMS.tmp", UNFINISHED),
+    ("rename .SHA256SUMS.tmp", UNFINISHED),
     ("open .run.json.tmp", UNFINISHED),
     ("half .run.json.tmp", UNFINISHED),
     ("rename .run.json.tmp", UNFINISHED),
@@ -130,4 +133,4 @@ def test_a_killed_writer_leaves_no_lie_and_writing_again_repairs_it(
     begin_record(folder)
     write_record(folder, record, table([0, 1]))
     assert state(runs_dir) == FINISHED
-    assert sorted(path.name for path in folder.iterdir()) == ["history.parquet", "run.json"]
+    assert sorted(path.name for path in folder.iterdir()) == ["SHA256SUMS", "history.parquet", "run.json"]

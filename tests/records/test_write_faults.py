@@ -81,11 +81,13 @@ def test_a_full_disk_is_said_and_leaves_no_part(
     assert isinstance(read_record(folder), Record)
 
 
-@pytest.mark.parametrize(("steps", "file"), [(2_000, "history.parquet"), (2, "run.json")])
+@pytest.mark.parametrize(
+    ("steps", "file", "pages"), [(2_000, "history.parquet", 1), (2, "SHA256SUMS", 1), (2, "run.json", 2)]
+)
 def test_a_device_without_space_is_said_and_leaves_no_part(
-    mount: Callable[[str], Path], raw: Make, table: Make, place: Make, steps: int, file: str
+    mount: Callable[[str], Path], raw: Make, table: Make, place: Make, steps: int, file: str, pages: int
 ) -> None:
-    runs_dir = mount("size=4k")
+    runs_dir = mount(f"size={4 * pages}k")
     record = raw([0]) | {"rows": steps, "environment": {"notes": "x" * 5_000}}
     folder = place(runs_dir, record)
     begin_record(folder)
@@ -171,7 +173,7 @@ def test_a_failed_record_leaves_no_older_history(tmp_path: Path, write: Write, r
     folder = write(tmp_path, [0])
     (folder / "run.json").unlink()
     write_record(folder, raw([0], status="failed"), None)
-    assert [path.name for path in folder.iterdir()] == ["run.json"]
+    assert sorted(path.name for path in folder.iterdir()) == ["SHA256SUMS", "run.json"]
 
 
 @pytest.mark.parametrize(
