@@ -43,7 +43,7 @@ def verdict(entry: str, comparison: Comparison | None, wording: Wording, *, dive
     elif comparison.differing == 0:
         sentence = f"not decided: the same steps to {wording.goal} as {wording.reference} in {paired_seeds(comparison)}"
     elif comparison.decided:
-        sentence = f"{entry} {claim(comparison, wording)} ({evidence(comparison)}): real"
+        sentence = f"{entry} {claim(comparison, wording)} ({evidence(comparison)}): real{_narrowly(comparison)}"
     else:
         sentence = (
             f"not decided: {advice(comparison)}; seen: {entry} {claim(comparison, wording)} ({evidence(comparison)})"
@@ -53,6 +53,12 @@ def verdict(entry: str, comparison: Comparison | None, wording: Wording, *, dive
     if diverged:
         sentence += f"; {diverged} of {_plural(n_seeds, 'seed')} diverged"
     return f"{sentence}."
+
+
+def _narrowly(comparison: Comparison) -> str:
+    """The test takes the differences for symmetric where there is nothing to find; the interval allows for skewed ones."""
+    low, high = comparison.speedup.low, comparison.speedup.high
+    return ", but narrowly: the interval holds 1" if low is not None and high is not None and low <= 1 <= high else ""
 
 
 def claim(comparison: Comparison, wording: Wording) -> str:

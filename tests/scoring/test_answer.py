@@ -64,7 +64,7 @@ def test_the_fastest_that_is_no_worse_wins_and_the_open_ones_are_named(
     assert (found.winner.entry, found.why) == ("layer", "faster")
     assert headline(found) == (
         "On homes.csv use layer norm at lr 0.1: reaches 95 % in 2.2× fewer steps than none at lr 0.1 "
-        "(1.81–2.68, 8 paired seeds, p_Holm = 0.016), final accuracy no different (97.00 % against 97.00 %, the "
+        "(1.78–2.71, 8 paired seeds, p_Holm = 0.016), final accuracy no different (97.00 % against 97.00 %, the "
         "difference within ±1.74 %); batch norm not decided."
     )
     (sentence,) = other_sentences(found)

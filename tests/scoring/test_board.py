@@ -38,9 +38,19 @@ def test_a_clear_difference_is_real_and_the_sentence_says_on_what_it_rests(cell:
     assert batch.speedup.estimate == 91.25 / 31.25
     assert batch.speedup.p_holm == 2 / 2**16
     assert batch.verdict == (
-        "batch reaches 95 % in 2.92× fewer steps than none (2.78–3.07, 16 paired seeds, p_Holm < 0.0001): real."
+        "batch reaches 95 % in 2.92× fewer steps than none (2.78–3.08, 16 paired seeds, p_Holm < 0.0001): real."
     )
     assert row(board, "none").verdict == "the reference: reaches 95 % with 16 of 16 seeds."
+
+
+def test_a_verdict_whose_interval_holds_one_is_called_narrow(cell: Cell, runs_dir: Path) -> None:
+    """Seven differences one way are all the test asks for; how far one of them stands out makes the interval wide."""
+    cell("none", [100, 110, 120, 100, 110, 120, 100, 900], max_steps=1000)
+    cell("batch", [90, 100, 110, 90, 100, 110, 90, 100], max_steps=1000)
+    batch = row(scored(runs_dir), "batch")
+    assert batch.speedup.p_holm == 2 / 2**8
+    assert batch.speedup.low < 1 < batch.speedup.high
+    assert batch.verdict.endswith("p_Holm = 0.0078): real, but narrowly: the interval holds 1.")
 
 
 def test_a_slower_entry_is_said_to_need_more_steps_with_the_interval_turned_round(cell: Cell, runs_dir: Path) -> None:
@@ -48,7 +58,7 @@ def test_a_slower_entry_is_said_to_need_more_steps_with_the_interval_turned_roun
     cell("rms", [90, 100, 80, 95] * 4, max_steps=200, cadence=5)
     rms = row(scored(runs_dir), "rms")
     assert rms.speedup.estimate == 31.25 / 91.25
-    assert "2.92× more steps than none (2.78–3.07," in rms.verdict
+    assert "2.92× more steps than none (2.78–3.08," in rms.verdict
 
 
 @pytest.mark.parametrize(
