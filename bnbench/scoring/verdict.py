@@ -56,7 +56,7 @@ def verdict(entry: str, comparison: Comparison | None, wording: Wording, *, dive
 
 
 def _narrowly(comparison: Comparison) -> str:
-    """The test takes the differences for symmetric where there is nothing to find; the interval allows for skewed ones."""
+    """The test takes differences for symmetric where there is nothing to find; the interval allows for skewed ones."""
     low, high = comparison.speedup.low, comparison.speedup.high
     return ", but narrowly: the interval holds 1" if low is not None and high is not None and low <= 1 <= high else ""
 
