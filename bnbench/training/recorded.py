@@ -64,7 +64,7 @@ def shape_of(record: Record, config: Config) -> Shape:
     Raises UserError where that is not possible, or the data are not those of the record.
     """
     told = record.environment.get("data_shape")
-    if isinstance(told, dict) and told.get("loss") in LOSSES:
+    if isinstance(told, dict) and told.get("loss") in tuple(LOSSES):
         numbers = [told.get("num_inputs"), told.get("num_outputs")]
         if all(isinstance(number, int) and number > 0 for number in numbers):
             return Shape(told["num_inputs"], told["num_outputs"], told["loss"])
