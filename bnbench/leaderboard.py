@@ -6,18 +6,21 @@ import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from math import isfinite
 from pathlib import Path
 from typing import Any
 
 from bnbench.errors import UserError
 from bnbench.records.atomic import write_atomically
+from bnbench.records.costs import load_costs
 from bnbench.records.experiments import list_experiments, read_experiment
 from bnbench.records.read import Runs, load_records
 from bnbench.records.tracks import in_tracks, tracks_by_cell, united
 from bnbench.reports import print_board, to_csv, to_json, to_markdown, to_text
 from bnbench.scoring import Board, score
 from bnbench.scoring.score import ALL_LEVELS, LEVELS, require_known
+from bnbench.scoring.tracks import TRACKS
 
 FINE, FAILED, BAD_USAGE = 0, 1, 2
 
@@ -36,6 +39,8 @@ FORMATS: dict[str, Callable[[Board], str]] = {
     "markdown": to_markdown,
     "html": to_page,
 }
+# Those that show the details of a row only when asked; the others always hold them.
+DETAILED = {"table": to_text, "markdown": to_markdown}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -71,16 +76,18 @@ def show(options: argparse.Namespace) -> int:
             runs,
             target=options.target,
             level=options.level,
+            track=options.track,
             reference=options.reference,
             norms=options.norm,
             datasets=options.dataset,
+            costs=load_costs(*options.runs_dirs),
             curves=options.format == "html",
         )
     except UserError as error:
         if options.debug:
             raise
         return complain(str(error), code=BAD_USAGE)
-    deliver(board, form=options.format, output=options.output)
+    deliver(board, form=options.format, output=options.output, everything=options.columns == "all")
     if not board.entries:
         where = ", ".join(map(str, options.runs_dirs))
         return complain(
@@ -98,6 +105,7 @@ def of_experiments(runs: Runs, runs_dirs: Sequence[Path], experiments: Sequence[
     recorded = {name for record in runs.records for name in record.experiments}
     require_known("experiment", experiments, recorded.union(*indexed.values()))
     asked: dict[str, set[int]] = {}
+    holders: dict[str, set[str]] = {}
     tracks: list[dict[str, list[str]]] = []
     for folder, known in indexed.items():
         for name in known.intersection(experiments):
@@ -105,6 +113,7 @@ def of_experiments(runs: Runs, runs_dirs: Sequence[Path], experiments: Sequence[
             tracks.append(asked_tracks(cells))
             for cell_id, cell in cells.items():
                 asked.setdefault(cell_id, set()).update(cell["seeds"])
+                holders.setdefault(cell_id, set()).add(name)
     records = []
     for record in runs.records:
         if record.cell_id in asked:
@@ -112,7 +121,11 @@ def of_experiments(runs: Runs, runs_dirs: Sequence[Path], experiments: Sequence[
         else:
             seeds = record.seeds if set(experiments).intersection(record.experiments) else []
         if seeds:
-            records.append(replace(record, seeds=seeds))
+            # another version of the suite may have trained it; here it counts for those that were asked for
+            own = set(experiments).intersection(holders.get(record.cell_id, ())) or set(experiments).intersection(
+                record.experiments
+            )
+            records.append(replace(record, seeds=seeds, experiments=sorted(own)))
     return replace(runs, records=in_tracks(records, united(*tracks)))
 
 
@@ -127,20 +140,21 @@ def asked_tracks(cells: Mapping[str, Mapping[str, Any]]) -> dict[str, list[str]]
     return {cell_id: cell["tracks"] for cell_id, cell in cells.items() if cell.get("tracks")}
 
 
-def deliver(board: Board, *, form: str, output: Path | None) -> None:
-    """Write the board to `output`, or to standard output."""
+def deliver(board: Board, *, form: str, output: Path | None, everything: bool = False) -> None:
+    """Write the board to `output`, or to standard output; with `everything` the details of its rows, too."""
+    written = partial(DETAILED[form], everything=everything) if form in DETAILED else FORMATS[form]
     if output is not None:
         if output.is_dir():
             raise UserError(f"cannot write --output {output}: it is a folder")
         try:
-            write_atomically(output, FORMATS[form](board).encode(errors="replace"))
+            write_atomically(output, written(board).encode(errors="replace"))
         except UserError as error:
             reason = error.__cause__.strerror if isinstance(error.__cause__, OSError) else error
             raise UserError(f"cannot write --output {output}: {reason}") from error
     elif form == "table":
-        print_board(board)
+        print_board(board, everything=everything)
     else:
-        sys.stdout.write(FORMATS[form](board))
+        sys.stdout.write(written(board))
     sys.stdout.flush()
 
 
@@ -162,10 +176,12 @@ def parser() -> argparse.ArgumentParser:
     goal = made.add_mutually_exclusive_group()
     goal.add_argument("--target", type=finite, metavar="X", help="metric value that counts as reached, e.g. 0.95")
     goal.add_argument("--level", choices=(*LEVELS, ALL_LEVELS), default="hard", help="target ladder (default: hard)")
+    add("--track", choices=TRACKS, help="recipe: every learning rate by itself; tuned: each norm at its own")
     add("--reference", default="none", metavar="ENTRY", help="what speed-ups are measured against (default: none)")
     add("--norm", type=names, metavar="A,B", help="show only these norms, and the reference")
     add("--dataset", type=names, metavar="A,B", help="only these data sets")
     add("--experiment", type=names, metavar="A,B", help="only runs of these experiments")
+    add("--columns", choices=("first", "all"), default="first", help="all: also the details of every row")
     add("--format", choices=tuple(FORMATS), default="table", help="default: table")
     add("--output", type=Path, metavar="FILE", help="write to this file instead of the terminal")
     add("--debug", action="store_true", help="show the traceback of an error")

@@ -1,36 +1,56 @@
 """The first view of a board as text: one short cell per column, shared by the terminal and Markdown."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from bnbench.metric_facts import facts_of
+from bnbench.scoring.across import LEGEND as ACROSS_LEGEND
 from bnbench.scoring.board import Board, Row, Workload
 from bnbench.scoring.intervals import CONFIDENCE
+from bnbench.scoring.tunability import LEGEND as TUNABILITY_LEGEND
 
 COLUMNS = ("rank", "entry", "seeds", "hit rate", "steps to target", "speed-up", "final", "diverged", "verdict")
+"""What every table of the first view shows; beside it the learning rate in the tuned track, the step cost if known."""
+RATE, COST = "lr", "step cost"
 NOTHING = "–"
 BOUND_SIGNS = {"exact": "", "at_least": "≥ ", "at_most": "≤ ", "undefined": "~ "}
 
 
 @dataclass(frozen=True)
 class Block:
-    """One table: the rows of a workload, target level and track, each as one text per column."""
+    """One table: its rows, each as one text per column."""
 
     title: str
     subtitle: str
     rows: tuple[dict[str, str], ...]
+    columns: tuple[str, ...] = COLUMNS
 
 
 def blocks(board: Board) -> list[Block]:
     """Return the board's tables in order."""
+    measured = any(row.cost is not None for row in board.entries)
     return [
         Block(
-            title=plain(workload.workload if track == "recipe" else f"{workload.workload} · {track}"),
+            title=title(workload, track),
             subtitle=plain(subtitle(workload)),
             rows=tuple(cells(row, workload) for row in rows),
+            columns=_columns(rows, measured=measured),
         )
         for workload in board.workloads
         for track, rows in board.rows_of(workload)
     ]
+
+
+def title(workload: Workload, track: str) -> str:
+    """Return the name of a workload, with its track where that is not the recipe."""
+    return plain(workload.workload if track == "recipe" else f"{workload.workload} · {track}")
+
+
+def _columns(rows: Sequence[Row], *, measured: bool) -> tuple[str, ...]:
+    """A column in which nothing can stand is left out."""
+    rate = (RATE,) if any(row.tuning is not None for row in rows) else ()
+    cost = (COST,) if measured else ()
+    return (*COLUMNS[:2], *rate, *COLUMNS[2:-1], *cost, COLUMNS[-1])
 
 
 def subtitle(workload: Workload) -> str:
@@ -49,18 +69,25 @@ def subtitle(workload: Workload) -> str:
 
 def cells(row: Row, workload: Workload) -> dict[str, str]:
     """Return one text per column, whatever a record's names hold made printable."""
-    texts = (
-        str(row.rank),
-        row.entry,
-        f"{row.n_seeds:,}",
-        NOTHING if row.hit_rate is None else f"{100 * row.hit_rate:.3g} %",
-        steps_text(row),
-        speedup_text(row),
-        final_text(row, workload),
-        str(row.diverged),
-        row.verdict,
-    )
-    return dict(zip(COLUMNS, map(plain, texts), strict=True))
+    texts = {
+        "rank": str(row.rank),
+        "entry": row.entry,
+        RATE: NOTHING if row.tuning is None else f"{row.tuning.learning_rate:g}",
+        "seeds": f"{row.n_seeds:,}",
+        "hit rate": NOTHING if row.hit_rate is None else f"{100 * row.hit_rate:.3g} %",
+        "steps to target": steps_text(row),
+        "speed-up": speedup_text(row),
+        "final": final_text(row, workload),
+        "diverged": str(row.diverged),
+        COST: ratio_text(None if row.cost is None else row.cost.relative_step),
+        "verdict": row.verdict,
+    }
+    return {column: plain(text) for column, text in texts.items()}
+
+
+def ratio_text(value: float | None) -> str:
+    """Return a factor as "1.35×"."""
+    return NOTHING if value is None else f"{value:.3g}×"
 
 
 def steps_text(row: Row) -> str:
@@ -69,7 +96,7 @@ def steps_text(row: Row) -> str:
     if steps.rmst is None:
         return NOTHING
     median = "not reached" if steps.median is None else f"{steps.median:,.0f}"
-    return f"{steps.rmst:,.0f}{_interval(steps.low, steps.high, ',.0f')}, median {median}"
+    return f"{steps.rmst:,.0f}{interval_text(steps.low, steps.high, ',.0f')}, median {median}"
 
 
 def speedup_text(row: Row) -> str:
@@ -79,18 +106,22 @@ def speedup_text(row: Row) -> str:
     if row.speedup.estimate is None:
         return NOTHING
     sign = BOUND_SIGNS[row.speedup.bound]
-    return f"{sign}{row.speedup.estimate:.3g}×{_interval(row.speedup.low, row.speedup.high, '.3g')}"
+    return f"{sign}{row.speedup.estimate:.3g}×{interval_text(row.speedup.low, row.speedup.high, '.3g')}"
 
 
 def final_text(row: Row, workload: Workload) -> str:
     """Return the final metric with its interval, accuracies in per cent."""
-    final = row.final
-    if final.mean is None:
+    return estimate_text(row.final.mean, row.final.low, row.final.high, workload.metric)
+
+
+def estimate_text(mean: float | None, low: float | None, high: float | None, metric: str) -> str:
+    """Return a mean of the metric with its interval, accuracies in per cent."""
+    if mean is None:
         return NOTHING
-    if facts_of(workload.metric).in_per_cent:
-        low, high = (None if bound is None else 100 * bound for bound in (final.low, final.high))
-        return f"{100 * final.mean:.2f} %{_interval(low, high, '.2f')}"
-    return f"{final.mean:.4g}{_interval(final.low, final.high, '.4g')}"
+    if facts_of(metric).in_per_cent:
+        low, high = (None if bound is None else 100 * bound for bound in (low, high))
+        return f"{100 * mean:.2f} %{interval_text(low, high, '.2f')}"
+    return f"{mean:.4g}{interval_text(low, high, '.4g')}"
 
 
 def metric_text(value: float, workload: Workload) -> str:
@@ -106,7 +137,13 @@ def footnotes(board: Board) -> list[str]:
         "rank: 1 + the entries that are significantly faster; an equal rank means not told apart. Intervals are not "
         "corrected for several comparisons; verdicts and ranks follow Holm-corrected exact sign-flip tests."
     )
-    return [plain(legend), *map(plain, board.notes)] if board.entries else list(map(plain, board.notes))
+    if any(row.cost is not None for row in board.entries):
+        legend += (
+            " step cost: time of a training step ÷ that of 'none', measured alone and in turns; – where unmeasured."
+        )
+    told = [legend, *([ACROSS_LEGEND] if board.across else []), *([TUNABILITY_LEGEND] if board.tunability else [])]
+    notes = [*board.notes, *(note for across in board.across for note in across.notes)]
+    return [*map(plain, told), *map(plain, notes)] if board.entries else list(map(plain, notes))
 
 
 def skipped_lines(board: Board, *, most: int | None = None) -> list[str]:
@@ -131,5 +168,6 @@ def plain(text: str) -> str:
     return "".join(character if character.isprintable() else "\N{REPLACEMENT CHARACTER}" for character in text)
 
 
-def _interval(low: float | None, high: float | None, form: str) -> str:
+def interval_text(low: float | None, high: float | None, form: str) -> str:
+    """Return " [2.6–3.8]", nothing where a bound is not known."""
     return "" if low is None or high is None else f" [{low:{form}}–{high:{form}}]"

@@ -2,20 +2,24 @@
 
 from collections.abc import Iterable
 
-from bnbench.reports.cells import COLUMNS, blocks, footnotes, skipped_lines
+from bnbench.reports.cells import blocks, footnotes, skipped_lines
+from bnbench.reports.sections import sections
 from bnbench.scoring.board import Board
 
 SPECIAL = "\\`*_[]<>|~#&!"
-ALIGNMENT = {"rank": "--:", "seeds": "--:", "hit rate": "--:", "diverged": "--:"}
+ALIGNMENT = {"rank": "--:", "seeds": "--:", "hit rate": "--:", "diverged": "--:", "lr": "--:", "step cost": "--:"}
 
 
-def to_markdown(board: Board) -> str:
-    """Return one table per workload, target level and track; then the footnotes and what was not counted."""
+def to_markdown(board: Board, *, everything: bool = False) -> str:
+    """Return one table per workload, target level and track; then the footnotes and what was not counted.
+
+    With `everything` the details of the rows, too.
+    """
     lines: list[str] = []
-    for block in blocks(board):
-        lines += [f"### {escape(block.title)}", "", escape(block.subtitle), ""]
-        lines += [_line(COLUMNS), _line(ALIGNMENT.get(column, ":--") for column in COLUMNS)]
-        lines += [_line(escape(row[column]) for column in COLUMNS) for row in block.rows]
+    for block in (*blocks(board), *sections(board, everything=everything)):
+        lines += [f"### {escape(block.title)}", "", *([escape(block.subtitle), ""] if block.subtitle else [])]
+        lines += [_line(map(escape, block.columns)), _line(ALIGNMENT.get(column, ":--") for column in block.columns)]
+        lines += [_line(escape(row[column]) for column in block.columns) for row in block.rows]
         lines.append("")
     if not board.entries:
         lines += ["No entry to rank.", ""]

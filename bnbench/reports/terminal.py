@@ -9,7 +9,8 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from bnbench.reports.cells import COLUMNS, Block, blocks, footnotes, skipped_lines
+from bnbench.reports.cells import Block, blocks, footnotes, skipped_lines
+from bnbench.reports.sections import sections
 from bnbench.scoring.board import Board
 
 WIDE_ENOUGH_FOR_VERDICTS = 170
@@ -22,30 +23,36 @@ STACKED = (
     ("hit rate", "hit\nrate"),
     ("steps to target", "steps to\ntarget"),
 )
-NUMBERS = {"rank", "seeds", "hit rate", "diverged"}
+NUMBERS = {"rank", "lr", "seeds", "hit rate", "diverged", "step cost"}
 
 
-def print_board(board: Board, *, file: IO[str] | None = None, width: int | None = None) -> None:
-    """Print the board to `file` (default: standard output), `width` columns wide (default: the terminal's)."""
+def print_board(
+    board: Board, *, file: IO[str] | None = None, width: int | None = None, everything: bool = False
+) -> None:
+    """Print the board to `file` (default: standard output), `width` columns wide (default: the terminal's).
+
+    With `everything` the details of the rows, too.
+    """
     console = Console(file=file, width=width, highlight=False, emoji=False)
-    for part in renderables(board, width=console.width):
+    for part in renderables(board, width=console.width, everything=everything):
         console.print(part)
 
 
-def to_text(board: Board, *, width: int = 200) -> str:
+def to_text(board: Board, *, width: int = 200, everything: bool = False) -> str:
     """Return what `print_board` prints, without colours."""
     stream = StringIO()
     console = Console(file=stream, width=width, highlight=False, emoji=False, color_system=None, force_terminal=False)
-    for part in renderables(board, width=width):
+    for part in renderables(board, width=width, everything=everything):
         console.print(part)
     return stream.getvalue()
 
 
-def renderables(board: Board, *, width: int) -> list[RenderableType]:
+def renderables(board: Board, *, width: int, everything: bool = False) -> list[RenderableType]:
     """Return the parts of the page, top to bottom. Every name is a `Text`, so none is read as markup."""
     parts: list[RenderableType] = []
-    for block in blocks(board):
-        parts += [Text(block.title, style="bold"), Text(block.subtitle, style="dim"), *_body(block, width), Text()]
+    for block in (*blocks(board), *sections(board, everything=everything)):
+        told = [Text(block.subtitle, style="dim")] if block.subtitle else []
+        parts += [Text(block.title, style="bold"), *told, *_body(block, width), Text()]
     if not board.entries:
         parts += [Text("No entry to rank."), Text()]
     parts += [Text(line, style="dim") for line in footnotes(board)]
@@ -58,15 +65,16 @@ def renderables(board: Board, *, width: int) -> list[RenderableType]:
 
 def _body(block: Block, width: int) -> list[RenderableType]:
     """The widest form that fits: with verdicts, one line per entry, numbers over intervals, paragraphs."""
-    header = {column: column for column in COLUMNS}
-    if width >= WIDE_ENOUGH_FOR_VERDICTS:
-        return [_table((header, *block.rows), COLUMNS, gap=2)]
-    numbers = tuple(column for column in COLUMNS if column != "verdict")
+    header = {column: column for column in block.columns}
+    if "verdict" in block.columns and width >= WIDE_ENOUGH_FOR_VERDICTS:
+        return [_table((header, *block.rows), block.columns, gap=2)]
+    numbers = tuple(column for column in block.columns if column != "verdict")
+    said = [] if numbers == block.columns else [Text(), *map(_sentence, block.rows)]
     for gap, arrange in ((2, _as_it_is), (1, _stacked)):
         rows = tuple({column: arrange(column, row[column]) for column in numbers} for row in (header, *block.rows))
         if _width(rows, numbers, gap=gap) <= width:
-            return [_table(rows, numbers, gap=gap), Text(), *map(_sentence, block.rows)]
-    return [_paragraph(row) for row in block.rows]
+            return [_table(rows, numbers, gap=gap), *said]
+    return [_paragraph(row, block.columns) for row in block.rows]
 
 
 def _as_it_is(column: str, text: str) -> str:
@@ -101,8 +109,12 @@ def _sentence(row: dict[str, str]) -> Text:
     return Text(row["verdict"] if row["verdict"].startswith(row["entry"]) else f"{row['entry']}: {row['verdict']}")
 
 
-def _paragraph(row: dict[str, str]) -> RenderableType:
-    details = [f"{column}: {row[column]}" for column in COLUMNS if column not in {"rank", "entry", "verdict"}]
-    lines = [Text(f"{row['rank']}. {row['entry']}", style="bold")]
-    lines += [Text(line) for line in (*details, row["verdict"])]
-    return Group(lines[0], Padding(Group(*lines[1:]), (0, 0, 0, 3), expand=False))
+def _paragraph(row: dict[str, str], columns: tuple[str, ...]) -> RenderableType:
+    first = next(column for column in columns if column != "rank")
+    details = [f"{column}: {row[column]}" for column in columns if column not in {"rank", first, "verdict"}]
+    title = f"{row['rank']}. {row[first]}" if "rank" in columns else row[first]
+    said = [row["verdict"]] if "verdict" in columns else []
+    return Group(
+        Text(title, style="bold"),
+        Padding(Group(*(Text(line) for line in (*details, *said))), (0, 0, 0, 3), expand=False),
+    )
