@@ -3,6 +3,7 @@
 import argparse
 import io
 import os
+import shlex
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
@@ -81,13 +82,15 @@ def show(options: argparse.Namespace) -> int:
             norms=options.norm,
             datasets=options.dataset,
             costs=load_costs(*options.runs_dirs),
-            curves=options.format == "html",
+            curves=options.format == "html" or options.wandb,
         )
     except UserError as error:
         if options.debug:
             raise
         return complain(str(error), code=BAD_USAGE)
     deliver(board, form=options.format, output=options.output, everything=options.columns == "all")
+    if board.entries and options.wandb:
+        sys.stderr.write(f"{mirrored(board, options)}\n")
     if not board.entries:
         where = ", ".join(map(str, options.runs_dirs))
         return complain(
@@ -158,6 +161,15 @@ def deliver(board: Board, *, form: str, output: Path | None, everything: bool = 
     sys.stdout.flush()
 
 
+def mirrored(board: Board, options: argparse.Namespace) -> str:
+    """Log the board to Weights & Biases and return the line that says where it is."""
+    from bnbench.reports.weights_and_biases import log_board  # noqa: PLC0415  a second of start-up, only where asked
+
+    folder: Path = options.runs_dirs[0]
+    command = shlex.join(["python", "-m", "bnbench.leaderboard", *sys.argv[1:]])
+    return log_board(board, project=options.wandb_project, entity=options.wandb_entity, folder=folder, command=command)
+
+
 def complain(message: str, *, code: int) -> int:
     """Write one line to standard error and return the exit code."""
     sys.stderr.write(f"bnbench.leaderboard: {message}\n")
@@ -184,6 +196,9 @@ def parser() -> argparse.ArgumentParser:
     add("--columns", choices=("first", "all"), default="first", help="all: also the details of every row")
     add("--format", choices=tuple(FORMATS), default="table", help="default: table")
     add("--output", type=Path, metavar="FILE", help="write to this file instead of the terminal")
+    add("--wandb", action="store_true", help="also log the board to Weights & Biases (offline unless logged in)")
+    add("--wandb-project", default="bnbench", metavar="NAME", help="default: bnbench")
+    add("--wandb-entity", metavar="NAME", help="team or user (default: your own)")
     add("--debug", action="store_true", help="show the traceback of an error")
     return made
 

@@ -19,12 +19,17 @@ def to_csv(board: Board) -> str:
     stream = StringIO()
     writer = csv.writer(stream, lineterminator="\n")
     writer.writerow(header())
+    writer.writerows([_cell(value) for value in row] for row in flat_rows(board))
+    return stream.getvalue()
+
+
+def flat_rows(board: Board) -> Iterator[list[Any]]:
+    """Yield the values of every row, in the order of the header, None where nothing is known."""
     columns = _columns(Row)
     for workload in board.workloads:
         shared = [value for name, value in asdict(workload).items() if name in OF_WORKLOAD]
         for _, rows in board.rows_of(workload):
-            writer.writerows([_cell(value) for value in (*_values(row, columns), *shared)] for row in rows)
-    return stream.getvalue()
+            yield from ([*_values(row, columns), *shared] for row in rows)
 
 
 def header() -> list[str]:

@@ -6,6 +6,7 @@ from bnbench.reports.charts.across import speed_quality_cost as speed_quality_co
 from bnbench.reports.charts.chart import Chart as Chart
 from bnbench.reports.charts.curves import learning_curves as learning_curves
 from bnbench.reports.charts.curves import time_to_target as time_to_target
+from bnbench.reports.charts.of_board import charts_of as charts_of
 from bnbench.reports.charts.select import drawing_order as drawing_order
 from bnbench.reports.charts.style import Style as Style
 from bnbench.reports.charts.style import in_the_dark as in_the_dark
