@@ -12,7 +12,7 @@ import pytest
 README = Path(__file__).parent.parent / "README.md"
 BLOCK = re.compile(r"^```(python|console)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 # the same work in little: what a command trains is tested elsewhere
-SHORT = ["budget.max_steps=20", "budget.eval_every_steps=10", "seeds=2", "logger=none"]
+SHORT = ["budget.max_steps=20", "budget.eval_every_steps=10", "seeds=2", "logger=none", "measure_cost=false"]
 
 
 def blocks(kind: str) -> list[str]:

@@ -65,20 +65,23 @@ def measure_missing(
 ) -> Outcome:
     """Measure what has no cost on this machine yet, or with `again` everything, and write it beside the runs.
 
-    One cost serves every workload that differs in nothing that costs (learning rate, schedule, steps, the data
-    themselves): where it is known, it is written down for them and not measured. `say` is told of what is measured
-    next. What cannot be measured is named in the outcome and costs nothing else; raises UserError where the costs
-    cannot be written.
+    Where one entry of a workload has none, all are measured, so that their seconds come from the same minutes. One
+    cost serves every workload that differs in nothing that costs (learning rate, schedule, steps, the data themselves):
+    where it is known, it is written down for them and not measured. `say` is told of what is measured next. What cannot
+    be measured is named in the outcome and costs nothing else; raises UserError where the costs cannot be written.
     """
     outcome, started = Outcome(), time.perf_counter()
     costs = {runs_dir: load_costs(runs_dir) for runs_dir in {record.path.parent.parent for record in records}}
-    missing = [record for record in records if again or _is_unknown(record, costs[record.path.parent.parent])]
-    for workload in _workloads(missing, outcome):
-        wanted = list(workload.entries.values())
-        if not again:
-            wanted = _without_known(wanted, workload, costs[workload.runs_dir])
-        if not wanted:
+    unknown = {
+        (record.path.parent.parent, record.workload_id)
+        for record in records
+        if again or _is_unknown(record, costs[record.path.parent.parent])
+    }
+    beside = [record for record in records if (record.path.parent.parent, record.workload_id) in unknown]
+    for workload in _workloads(beside, outcome):
+        if not again and _carry_over(workload, costs[workload.runs_dir]):
             continue
+        wanted = list(workload.entries.values())
         entries = ", ".join(entry.norm.entry for entry in wanted)
         say(f"Measuring the cost on {workload.name} of {entries} ({_hardware(workload.device)['text']})")
         try:
@@ -144,21 +147,22 @@ def _hardware(device: torch.device) -> dict[str, Any]:
     return {"text": f"{processor() or 'unknown processor'}, 1 thread", "device": "cpu", "threads": 1}
 
 
-def _without_known(wanted: Sequence[_Entry], workload: _Workload, costs: Costs) -> list[_Entry]:
-    """Return the entries to measure; of the others write the known cost down for the workloads that lack it."""
-    left = []
+def _carry_over(workload: _Workload, costs: Costs) -> bool:
+    """Write costs known from other workloads down for this one too; return whether that leaves nothing to measure."""
+    lacking = [
+        entry for entry in workload.entries.values() if any(_is_unknown(record, costs) for record in entry.records)
+    ]
     carried: dict[Path, list[dict[str, Any]]] = {}
-    for entry in wanted:
+    for entry in lacking:
         known = _known(entry, workload, costs)
         if known is None:
-            left.append(entry)
-        else:
-            carried.setdefault(known.path, []).append(_described(entry, known))
-    workload_ids = {record.workload_id for entry in wanted for record in entry.records}
+            return False
+        carried.setdefault(known.path, []).append(_described(entry, known))
+    workload_ids = {record.workload_id for entry in lacking for record in entry.records}
     for path, entries in carried.items():
         content = json.loads(path.read_text(encoding="utf-8"))
         write_costs(workload.runs_dir, content | {"workload_ids": sorted(workload_ids), "entries": entries})
-    return left
+    return True
 
 
 def _known(entry: _Entry, workload: _Workload, costs: Costs) -> MeasuredCost | None:
