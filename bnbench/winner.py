@@ -1,6 +1,6 @@
 """The winner of a sweep to take away: its code, checked against what was trained, and its weights."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path, PurePath
 from typing import Any
 
@@ -9,19 +9,24 @@ import pandas as pd
 import torch
 from safetensors.torch import save as to_safetensors
 from sklearn.compose import ColumnTransformer
+from sklearn.decomposition import PCA
 from sklearn.impute import MissingIndicator, SimpleImputer
 from sklearn.model_selection import train_test_split
 from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import OneHotEncoder, StandardScaler
+from sklearn.preprocessing import OneHotEncoder, QuantileTransformer, StandardScaler
 
 from bnbench.config import Config, typed_config
-from bnbench.datasets import Task, load
+from bnbench.datasets import DatasetConfig, Task, load
+from bnbench.datasets.files.content import read_content
+from bnbench.datasets.files.delimited import to_utf_8
+from bnbench.datasets.files.dialect import find_dialect
 from bnbench.datasets.table import SOURCES, Table
 from bnbench.errors import UserError
 from bnbench.norms import choose_norm
 from bnbench.records import Record
 from bnbench.records.atomic import write_atomically
-from bnbench.reports.winner_code import NetworkCode, TableCode, data_code, reading_choices, winner_code
+from bnbench.reports.winner_code import NetworkCode, why_no_code, winner_code
+from bnbench.reports.winner_data import READERS, TableCode, data_code, reading_choices
 from bnbench.scoring import Answer, Contender
 from bnbench.training.fit import Member, fit, may_stack, network_of
 from bnbench.training.plain_network import plain_layers, plain_state
@@ -33,6 +38,8 @@ NAMES = {
     "pd": pd,
     "torch": torch,
     "ColumnTransformer": ColumnTransformer,
+    "PCA": PCA,
+    "QuantileTransformer": QuantileTransformer,
     "MissingIndicator": MissingIndicator,
     "SimpleImputer": SimpleImputer,
     "train_test_split": train_test_split,
@@ -44,39 +51,59 @@ TOLERANCE = 1e-4
 
 
 def take_away(answer: Answer, records: list[Record], *, weights_path: str | None) -> tuple[str | None, list[str]]:
-    """Return the winner's code, where it has one, and lines on how to have its weights or where they now are."""
+    """Return the winner's code, where it has one, and lines: why not, and how to have its weights."""
     winner = answer.winner
     if winner is None:
         return None, []
     own = records_of(winner, records)
-    code = code_of(answer, winner, own[0])
+    code, why_not = code_of(answer, winner, own[0])
+    said = [] if why_not is None else [f"No code of the winner to paste: {why_not}."]
     if weights_path is None:
-        return code, ["The winner's weights: the same command with save_weights=winner.safetensors"]
-    said = [save_weights(answer, winner, own, Path(weights_path))]
+        return code, [*said, "The winner's weights: the same command with save_weights=winner.safetensors"]
+    said.append(save_weights(answer, winner, own, Path(weights_path)))
     if code is not None:
         said.append(f"In the code: model.load_state_dict(safetensors.torch.load_file({weights_path!r}))")
     return code, said
 
 
-def code_of(answer: Answer, winner: Contender, record: Record) -> str | None:
-    """Return the script of the winner, whose data come out as those trained on; None where it has no such script."""
+def code_of(answer: Answer, winner: Contender, record: Record) -> tuple[str | None, str | None]:
+    """Return the script of the winner, whose data come out as those trained on, or None and why there is none."""
     config = typed_config(record.config)
-    if config.dataset.source != "file" or config.dataset.path is None:
-        return None
+    path = config.dataset.path
+    if config.dataset.source != "file" or path is None or _ending(path) not in READERS:
+        return None, f"it is written for a table of your own in {', '.join(READERS)}"
+    if (why_not := why_no_code(record.config, metric=answer.metric)) is not None:
+        return None, why_not
     task = _task_of(record, config)
     layers = plain_layers(network_of(config, task, choose_norm(config.norm)), vars(config.model))
     if layers is None:
-        return None
+        return None, "the network is more than a sequence of layers"
     table = SOURCES.get(config.dataset.source)(config.dataset)
     network = NetworkCode(tuple(layer.code for layer in layers), config.norm)
     name = "no norm" if winner.entry == "none" else f"{winner.entry} norm"
-    title = f"{PurePath(config.dataset.path).name}: {name} at lr {winner.choice.rate:g}, found by bnbench"
-    for reading in reading_choices(config.dataset.path, _ending(config.dataset.path)):
+    title = f"{PurePath(path).name}: {name} at lr {winner.choice.rate:g}, found by bnbench"
+    for reading in _readings(config.dataset):
         described = _described(table, reading, config, task)
-        data = data_code(described, record.config["dataset"])
-        if data is not None and _gives(data, task):
-            return winner_code(described, network, record.config, metric=answer.metric, title=title)
-    return None
+        if described is not None and _gives(data_code(described, record.config["dataset"]), task):
+            return winner_code(
+                described, network, record.config, loss=task.loss, metric=answer.metric, title=title
+            ), None
+    return None, "pandas alone does not read the columns of this file as bnbench does"
+
+
+def _readings(dataset: DatasetConfig) -> Sequence[str]:
+    path = Path(str(dataset.path)).expanduser()
+    if _ending(str(path)) == ".parquet":
+        return reading_choices(str(path), ".parquet")
+    content, _ = to_utf_8(read_content(path), path)
+    dialect = find_dialect(content, path, target_column=dataset.target_column)
+    return reading_choices(
+        str(path),
+        _ending(str(path)),
+        delimiter=dialect.delimiter,
+        decimal=dialect.decimal,
+        has_header=dialect.has_header,
+    )
 
 
 def save_weights(answer: Answer, winner: Contender, records: list[Record], path: Path) -> str:
@@ -144,10 +171,15 @@ def _median_seed(answer: Answer, records: list[Record]) -> tuple[Record, Mapping
 
 
 def _ending(path: str) -> str:
-    return PurePath(path).suffix.lower()
+    """Return the ending that says what a file is: of table.csv.gz, which pandas unpacks itself, that is .csv."""
+    return PurePath(path.lower().removesuffix(".gz")).suffix
 
 
-def _described(table: Table, reading: str, config: Config, task: Task) -> TableCode:
+def _described(table: Table, reading: str, config: Config, task: Task) -> TableCode | None:
+    """Return how a table is read by this expression of pandas; None where that does not read the file."""
+    target = _target_name(reading, config.dataset.target_column)
+    if target is None:
+        return None
     frame = table.inputs
     if isinstance(frame, pd.DataFrame):
         categories = tuple(name for name in frame if isinstance(frame[name].dtype, pd.CategoricalDtype))
@@ -155,7 +187,16 @@ def _described(table: Table, reading: str, config: Config, task: Task) -> TableC
         has_missing = bool(frame[list(numbers)].isna().to_numpy().any())
     else:
         numbers, categories, has_missing = table.feature_names, (), False
-    return TableCode(reading, str(config.dataset.target_column), numbers, categories, has_missing, task.kind)
+    return TableCode(reading, target, numbers, categories, has_missing, task.kind, task.num_features)
+
+
+def _target_name(reading: str, wanted: Any) -> str | None:
+    """Return the name of the target among the columns as they are read, where it is given by its number as well."""
+    try:
+        names = list(eval(reading, dict(NAMES)))
+        return str(wanted) if str(wanted) in names else names[int(str(wanted))]
+    except Exception:  # another encoding or another table than bnbench reads
+        return None
 
 
 def _gives(data: str, task: Task) -> bool:

@@ -1,47 +1,58 @@
 """The winner as a script of pandas, scikit-learn and torch, to be pasted and changed."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from bnbench.metric_facts import facts_of
+from bnbench.reports.cells import plain
+from bnbench.reports.winner_data import TableCode, data_code, why_no_data_code
 
 OPTIMIZERS = {"sgd": "SGD", "momentum": "SGD", "adam": "Adam", "adamw": "AdamW"}
-SCALERS = {"none": None, "center": "StandardScaler(with_std=False)", "standardize": "StandardScaler()"}
 INITIAL_WEIGHTS = {
     "he": "nn.init.normal_(layer.weight, std=(2 / num_inputs) ** 0.5)",
     "xavier": "nn.init.normal_(layer.weight, std=(2 / (num_inputs + num_outputs)) ** 0.5)",
     "lecun": "nn.init.normal_(layer.weight, std=(1 / num_inputs) ** 0.5)",
     "orthogonal": "nn.init.orthogonal_(layer.weight)",
 }
-# the metric of `outputs` (the network's), `labels` (as it is trained on) and `scale` (units of the labels)
+# of `outputs` (logits of all classes, or predictions), `labels` (as trained on) and `scale` (units of the labels)
 METRICS = {
-    "accuracy": "float((outputs.argmax(1) == labels).double().mean())",
-    "rmse": "scale * float((outputs - labels).double().square().mean().sqrt())",
-    "mae": "scale * float((outputs - labels).double().abs().mean())",
+    "accuracy": ["return float((outputs.argmax(1) == labels).double().mean())"],
+    "balanced_accuracy": ["return float(balanced_accuracy_score(labels, outputs.argmax(1)))"],
+    "macro_f1": ['return float(f1_score(labels, outputs.argmax(1), labels=labels.unique(), average="macro"))'],
+    "auroc": [
+        "chances = outputs.double().softmax(1)",
+        "return float(np.mean([roc_auc_score(labels == each, chances[:, each]) for each in labels.unique()]))",
+    ],
+    "nll": ["return float(nn.functional.cross_entropy(outputs.double(), labels))"],
+    "ece": [
+        "confidence, predicted = outputs.double().softmax(1).max(1)",
+        "bins = torch.bucketize(confidence, torch.linspace(0, 1, 16, dtype=torch.float64)[1:-1], right=True)",
+        "gaps = torch.bincount(bins, weights=(predicted == labels).double() - confidence)",
+        "return float(gaps.abs().sum() / len(labels))",
+    ],
+    "rmse": ["return scale * float((outputs - labels).double().square().mean().sqrt())"],
+    "mae": ["return scale * float((outputs - labels).double().abs().mean())"],
+    "r2": ["return float(r2_score(labels, outputs))"],
 }
 IMPORTED = {
     "bnbench.norms": ("choose_norm",),
     "sklearn.compose": ("ColumnTransformer",),
+    "sklearn.decomposition": ("PCA",),
     "sklearn.impute": ("MissingIndicator", "SimpleImputer"),
+    "sklearn.metrics": ("balanced_accuracy_score", "f1_score", "r2_score", "roc_auc_score"),
     "sklearn.model_selection": ("train_test_split",),
     "sklearn.pipeline": ("make_pipeline",),
-    "sklearn.preprocessing": ("OneHotEncoder", "StandardScaler"),
+    "sklearn.preprocessing": ("OneHotEncoder", "QuantileTransformer", "StandardScaler"),
     "torch.nn.utils.parametrizations": ("weight_norm",),
 }
-LOSSES = {"classification": "cross_entropy", "regression": "mse_loss"}
-
-
-@dataclass(frozen=True)
-class TableCode:
-    """How the rows are read: `reading` is an expression of pandas, columns go by name."""
-
-    reading: str
-    target: str
-    numbers: tuple[str, ...]
-    categories: tuple[str, ...]
-    has_missing: bool
-    kind: str
+# of what the network gives out, as `scores`, and the labels
+LOSSES = {
+    "cross_entropy": "nn.functional.cross_entropy(scores, labels)",
+    "binary": "nn.functional.binary_cross_entropy_with_logits(scores, labels.float())",
+    "mse": "nn.functional.mse_loss(scores, labels)",
+    "huber": "nn.functional.huber_loss(scores, labels)",
+}
 
 
 @dataclass(frozen=True)
@@ -52,78 +63,35 @@ class NetworkCode:
     norm: Mapping[str, Any]
 
 
-def data_code(table: TableCode, dataset: Mapping[str, Any]) -> str | None:
-    """Return the code from the file to tensors by part, split as bnbench splits; None where there is no such code."""
-    if dataset["preprocessing"] not in SCALERS or dataset["split"] not in ("auto", "random", "stratified"):
-        return None
-    classes = table.kind == "classification"
-    stratify = (", stratify=y", ", stratify=y[train]") if classes and dataset["split"] != "random" else ("", "")
-    scaler = SCALERS[dataset["preprocessing"]]
-    steps = ['SimpleImputer(strategy="median")'] if table.has_missing else []
-    steps += [scaler] if scaler else []
-    of_numbers = f"make_pipeline({', '.join(steps)})" if len(steps) > 1 else steps[0] if steps else '"passthrough"'
-    transformers = [f'("numbers", {of_numbers}, numbers)'] if table.numbers else []
-    if table.numbers and table.has_missing:
-        transformers.append('("missing", MissingIndicator(error_on_new=False), numbers)')
-    if table.categories:
-        one_hot = 'OneHotEncoder(handle_unknown="ignore", sparse_output=False)'
-        transformers.append(f'("categories", {one_hot}, categories)')
-    lines = [
-        f"table = {table.reading}.dropna(subset=[{table.target!r}])",
-        f"numbers = {list(table.numbers)!r}",
-        f"categories = {list(table.categories)!r}",
-        "X = table[numbers + categories].astype(dict.fromkeys(numbers, float))",
-    ]
-    if classes:
-        lines.append(f"classes, y = np.unique(table[{table.target!r}], return_inverse=True)")
-    else:
-        lines.append(f"y = table[{table.target!r}].to_numpy(dtype=float)")
-    lines += [
-        "",
-        f"stream = np.random.RandomState({dataset['data_seed']})",
-        f"sizes = [round({dataset['validation_fraction']!r} * len(y)), round({dataset['test_fraction']!r} * len(y))]",
-        "rows = np.arange(len(y))",
-        f"train, validation = train_test_split(rows, test_size=sizes[0], random_state=stream{stratify[0]})",
-        f"train, test = train_test_split(train, test_size=sizes[1], random_state=stream{stratify[1]})",
-        "train, validation, test = np.sort(train), np.sort(validation), np.sort(test)",
-        "",
-        "prepare = ColumnTransformer([",
-        *(f"    {transformer}," for transformer in transformers),
-        "], sparse_threshold=0).fit(X.iloc[train])",
-        "center, scale = " + ("0.0, 1.0" if classes else "y[train].mean(), y[train].std()"),
-        "",
-        "",
-        "def part(rows):",
-        "    inputs = torch.tensor(prepare.transform(X.iloc[rows]), dtype=torch.float32)",
-        "    return inputs, "
-        + ("torch.tensor(y[rows])" if classes else "torch.tensor((y[rows] - center) / scale, dtype=torch.float32)"),
-    ]
-    return "\n".join(lines)
+def why_no_code(config: Mapping[str, Any], *, metric: str) -> str | None:
+    """Return what of a configuration the script cannot say, or None where it can say all."""
+    if (reason := why_no_data_code(config["dataset"])) is not None:
+        return reason
+    if metric not in METRICS:
+        return f"the metric {metric} has no code"
+    if config["schedule"]["name"] != "constant":
+        return f"schedule={config['schedule']['name']} has no code; expected constant"
+    if config["model"]["initialisation"] not in INITIAL_WEIGHTS:
+        return f"model.initialisation={config['model']['initialisation']} has no code"
+    return None
 
 
 def winner_code(
-    table: TableCode, network: NetworkCode, config: Mapping[str, Any], *, metric: str, title: str
-) -> str | None:
-    """Return the whole script; None where something of the configuration has no such code.
+    table: TableCode, network: NetworkCode, config: Mapping[str, Any], *, loss: str, metric: str, title: str
+) -> str:
+    """Return the whole script of a configuration for which `why_no_code` is None.
 
     It trains one network on the rows bnbench trained on, with initial weights and batches of its own, keeps the weights
     of the best validation step and prints the test metric.
     """
-    data, optimizer, budget = data_code(table, config["dataset"]), config["optimizer"], config["budget"]
-    loss = config["dataset"]["loss"] or LOSSES[table.kind].removesuffix("_loss")
-    initial = INITIAL_WEIGHTS.get(config["model"]["initialisation"])
-    plain = config["schedule"]["name"] == "constant" and optimizer["clip_gradient_norm"] is None
-    if data is None or initial is None or metric not in METRICS or not plain or loss not in ("cross_entropy", "mse"):
-        return None
-    outputs = "model(inputs)" if table.kind == "classification" else "model(inputs).squeeze(1)"
-    upward = facts_of(metric).direction == "max"
+    scores = "model(inputs)" if loss == "cross_entropy" else "model(inputs).squeeze(1)"
     parts = [
-        data,
+        data_code(table, config["dataset"]),
         "",
         "",
         "def linear(num_inputs, num_outputs):",
         "    layer = nn.Linear(num_inputs, num_outputs)",
-        f"    {initial}",
+        f"    {INITIAL_WEIGHTS[config['model']['initialisation']]}",
         "    nn.init.zeros_(layer.bias)",
         "    return layer",
         "",
@@ -131,9 +99,10 @@ def winner_code(
         "def measure(inputs, labels):",
         "    model.eval()",
         "    with torch.no_grad():",
-        f"        outputs = {outputs}",
+        f"        outputs = {scores}",
+        *(["        outputs = torch.stack([0 * outputs, outputs], dim=1)"] if loss == "binary" else []),
         "    model.train()",
-        f"    return {METRICS[metric]}",
+        *(f"    {line}" for line in METRICS[metric]),
         "",
         "",
         "torch.manual_seed(0)",
@@ -141,7 +110,22 @@ def winner_code(
         "model = nn.Sequential(",
         *(f"    {layer}," for layer in network.layers),
         ")",
-        *_optimizer(optimizer),
+        *_optimizer(config["optimizer"]),
+        *_training(config, scores=scores, loss=loss, metric=metric),
+        "model.load_state_dict(weights)",
+        f'print(f"test {metric} {{measure(*of_test):.6g}}")',
+        "",
+    ]
+    code = "\n".join(parts)
+    return "\n".join([f"# {plain(title)}", *_imports(code), "", code])
+
+
+def _training(config: Mapping[str, Any], *, scores: str, loss: str, metric: str) -> list[str]:
+    """Return the loop over the steps, with the weights of the best validation step at its end."""
+    budget, longest = config["budget"], config["optimizer"]["clip_gradient_norm"]
+    upward = facts_of(metric).direction == "max"
+    clip = f"    nn.utils.clip_grad_norm_(model.parameters(), {longest})"
+    return [
         "(train_inputs, train_labels), of_validation, of_test = part(train), part(validation), part(test)",
         f"best, order = {'-' if upward else ''}float('inf'), torch.empty(0, dtype=torch.long)",
         f"for step in range(1, {budget['max_steps']} + 1):",
@@ -149,20 +133,17 @@ def winner_code(
         "        order = torch.cat([order, torch.randperm(len(train))])",
         f"    rows, order = order[:{budget['batch_size']}], order[{budget['batch_size']}:]",
         "    inputs, labels = train_inputs[rows], train_labels[rows]",
-        f"    loss = nn.functional.{LOSSES[table.kind]}({outputs}, labels)",
+        f"    scores = {scores}",
+        f"    loss = {LOSSES[loss]}",
         "    optimizer.zero_grad()",
         "    loss.backward()",
+        *([clip] if longest is not None else []),
         "    optimizer.step()",
         f"    if step % {budget['eval_every_steps']} == 0:",
         "        now = measure(*of_validation)",
         f"        if now {'>' if upward else '<'} best:",
         "            best, weights = now, {name: value.clone() for name, value in model.state_dict().items()}",
-        "model.load_state_dict(weights)",
-        f'print(f"test {metric} {{measure(*of_test):.6g}}")',
-        "",
     ]
-    code = "\n".join(parts)
-    return "\n".join([f"# {title}", *_imports(code), "", code])
 
 
 def _imports(code: str) -> list[str]:
@@ -202,14 +183,3 @@ def _optimizer(optimizer: Mapping[str, Any]) -> list[str]:
         f"groups = [{{'params': weights, 'weight_decay': {decay:g}}}, {{'params': others, 'weight_decay': 0.0}}]",
         f"optimizer = {torchs}(groups, {', '.join(options)})",
     ]
-
-
-def reading_choices(name: str, ending: str) -> Sequence[str]:
-    """Return the expressions of pandas that may read a file of this ending, the plainest first."""
-    if ending == ".parquet":
-        return [f"pd.read_parquet({name!r})"]
-    if ending not in (".csv", ".tsv", ".txt", ".data"):
-        return []
-    dialects = ["", ", sep=';'", ", sep=';', decimal=','", ", sep='\\t'", ", sep='|'"]
-    missing = ["", ", na_values=['?'], skipinitialspace=True"]
-    return [f"pd.read_csv({name!r}{dialect}{gap})" for dialect in dialects for gap in missing]

@@ -108,7 +108,8 @@ def test_the_code_of_every_norm_runs_and_its_network_takes_the_saved_weights(
     (answer,) = answers(records)
     contender = next(each for each in answer.contenders if each.entry == norm)
     own = records_of(contender, records)
-    code = code_of(answer, contender, own[0])
+    code, why_not = code_of(answer, contender, own[0])
+    assert why_not is None
     assert code is not None
     assert "bnbench" not in code.partition("\n")[2]
     script = tmp_path / "winner.py"

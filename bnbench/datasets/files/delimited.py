@@ -36,7 +36,7 @@ def read_delimited(
     numbers that begin with a zero keep it in `names_columns`, which are of names; of others a note says that they do
     not. Raises UserError that names the row where a row has more or fewer cells than the others.
     """
-    content, notes = _text(read_content(path), path)
+    content, notes = to_utf_8(read_content(path), path)
     dialect = find_dialect(content, path, target_column=target_column)
     of_names = dialect.places(names_columns).intersection(dialect.with_zeros)
     frame = _parse(content, path, dialect, as_text=[dialect.names[place] for place in of_names])
@@ -58,8 +58,8 @@ def read_delimited(
     return frame, notes
 
 
-def _text(content: bytes, path: Path) -> tuple[bytes, list[str]]:
-    """Return UTF-8."""
+def to_utf_8(content: bytes, path: Path) -> tuple[bytes, list[str]]:
+    """Return the content in UTF-8 without a mark, and a note where that took a guess."""
     refuse_impostor(content, path, expected="a CSV file")
     for mark, encoding in MARKS.items():
         if content.startswith(mark):
