@@ -193,7 +193,7 @@ def _notes(
 LEGEND = (
     "anchored: geometric mean over the workloads of the speed-up against the reference, each workload counting once; "
     "its 95 % interval is over seeds, the workloads being fixed. Misses count with the budget, so that a bound stays "
-    "one (≥, ≤, ~). rank: 1 + the entries that are significantly faster over all workloads. profile: area under the "
-    f"share of workloads within a factor of the best entry, from 1 to {LARGEST_RATIO:g}; an entry without a hit has none "
+    "one (≥, ≤, ~). rank: 1 + the entries significantly faster over all workloads. profile: area under the "
+    f"share of workloads within a factor of the best entry, 1 to {LARGEST_RATIO:g}; an entry without a hit has none "
     "there. quality: (final − trivial) ÷ the same of the reference, mean over the workloads."
 )
