@@ -113,23 +113,34 @@ def _spelled_out(table: Table, split: Split, inputs: NDArray[Any] | MappedArray)
     glance = split.train[:: -(-len(split.train) // GLANCE_ROWS)]
     suspects = _columns_like_target(table, inputs, glance, range(inputs.shape[1]))
     found = _columns_like_target(table, inputs, split.train, suspects)
-    if not found:
-        return []
     frame = table.inputs if isinstance(table.inputs, pd.DataFrame) else None
     names = table.feature_names if frame is None else tuple(str(column) for column in frame)
-    shown = listed(names[column] if names else f"column {column}" for column in found)
-    return [
-        f"leakage: {shown}: "
-        + ("one value for each class" if table.kind == "classification" else "the target in other units")
-    ]
+    lines = []
+    for what in dict.fromkeys(found.values()):
+        columns = [column for column, of_it in found.items() if of_it == what]
+        shown = listed(names[column] if names else f"column {column}" for column in columns)
+        lines.append(f"leakage: {shown}: {what}")
+    return lines
 
 
 def _columns_like_target(
     table: Table, inputs: NDArray[Any] | MappedArray, rows: RowNumbers, columns: Iterable[int]
-) -> list[int]:
+) -> dict[int, str]:
+    """Return the columns that tell the target, and how."""
     labels = table.labels[rows]
-    like = _is_code if table.kind == "classification" else _is_proportional
-    return [column for column in columns if like(inputs[rows, column], labels)]
+    like = _like_classes if table.kind == "classification" else _like_amounts
+    told = {column: like(inputs[rows, column], labels) for column in columns}
+    return {column: what for column, what in told.items() if what is not None}
+
+
+def _like_classes(values: NDArray[Any], labels: NDArray[Any]) -> str | None:
+    return "one value for each class" if _is_code(values, labels) else None
+
+
+def _like_amounts(values: NDArray[Any], labels: NDArray[Any]) -> str | None:
+    if _is_proportional(values, labels):
+        return "the target in other units"
+    return "in the order of the target in every row" if _is_in_order(values, labels) else None
 
 
 def _is_code(values: NDArray[Any], labels: NDArray[Any]) -> bool:
@@ -149,3 +160,18 @@ def _is_proportional(values: NDArray[Any], labels: NDArray[Any]) -> bool:
     centred, wanted = (given[there] - given[there].mean(dtype=np.float64) for given in (values, labels))
     scale = np.sqrt(np.square(centred).sum() * np.square(wanted).sum())
     return bool(scale > 0 and abs((centred * wanted).sum()) > SAME_AS_TARGET * scale)
+
+
+def _is_in_order(values: NDArray[Any], labels: NDArray[Any]) -> bool:
+    """Return whether numbers, where they are there, go up, or down, wherever the labels do: their logarithm, say.
+
+    Equal labels have equal numbers and the other way round; and they are many, or a column of two values would do.
+    """
+    there = values != MISSING
+    given, wanted = values[there], labels[there]
+    if len(given) < FEWEST_ROWS_OF_A_LINE or len(np.unique(wanted)) < FEWEST_ROWS_OF_A_LINE:
+        return False
+    by_label = np.argsort(wanted, kind="stable")
+    steps = np.sign(np.diff(given[by_label].astype(np.float64)))
+    of_labels = np.sign(np.diff(wanted[by_label].astype(np.float64)))
+    return bool((steps == of_labels).all() or (steps == -of_labels).all())

@@ -134,6 +134,26 @@ def test_a_feature_that_is_the_amount_in_other_units_is_named(amounts: MakeTable
     assert find_leakage(amounts(inputs=frame[["noise"]]), in_order()) == ()
 
 
+@pytest.mark.parametrize("falling", [False, True])
+@pytest.mark.parametrize("gaps", [False, True])
+def test_a_feature_in_the_order_of_the_amount_is_named(amounts: MakeTable, falling: bool, gaps: bool) -> None:
+    labels = amounts().labels
+    score = np.exp((labels - labels.mean()) / labels.std()) * (-1 if falling else 1)
+    swapped = score.copy()
+    swapped[[0, 1]] = swapped[[1, 0]]
+    missing = np.arange(60) % 5 < gaps
+    inputs = pd.DataFrame({"score": np.where(missing, np.nan, score), "swapped": swapped, "one": 1.0})
+    expected = ("leakage: 'score': in the order of the target in every row",)
+    assert find_leakage(amounts(inputs=inputs), in_order()) == expected
+
+
+def test_equal_amounts_with_other_numbers_are_no_order(amounts: MakeTable) -> None:
+    labels = np.arange(60) // 2 + 0.0
+    inputs = pd.DataFrame({"rows": np.exp(np.arange(60.0) / 9), "squares": (1 + labels) ** 3})
+    expected = ("leakage: 'squares': in the order of the target in every row",)
+    assert find_leakage(amounts(labels=labels, inputs=inputs), in_order())[-1:] == expected
+
+
 def test_a_feature_without_a_name_has_its_number(classes: MakeTable) -> None:
     table = classes()
     told = np.column_stack([table.inputs, table.labels])
