@@ -197,3 +197,16 @@ def test_cifar10_is_read_as_openml_has_it(small_cifar10: Path, monkeypatch: pyte
     table = cifar10(configure("cifar10", openml_id=40927))
     assert np.array_equal(np.asarray(table.inputs), np.asarray(by_files.inputs))
     assert table.labels.tolist() == by_files.labels.tolist()
+
+
+@pytest.mark.parametrize("share", [0.5, 300.0])
+def test_pixels_of_openml_that_are_no_bytes_are_refused(
+    share: float, small_cifar10: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    by_files = cifar10(configure("cifar10", path=str(small_cifar10)))
+    frame = as_openml_has_them(np.column_stack([np.asarray(by_files.inputs), by_files.labels.astype(np.uint8)]))
+    frame["7"] = share
+    monkeypatch.setattr(cifar10_module, "fetch_frame", lambda config: (frame, "class"))
+    monkeypatch.setattr(cifar10_module, "NUM_ROWS", 120)
+    with pytest.raises(UserError, match="no whole number from 0 to 255"):
+        cifar10(configure("cifar10", openml_id=40927))

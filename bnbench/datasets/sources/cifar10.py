@@ -69,5 +69,14 @@ def _read_openml(config: DatasetConfig) -> NDArray[np.uint8]:
     expected = (NUM_ROWS, NUM_PIXELS + 1)
     if frame.shape != expected:
         raise UserError(f"OpenML's data set {config.openml_id} has shape {frame.shape}, CIFAR-10's has {expected}")
-    pixels = frame.iloc[:, :-1].to_numpy(dtype=np.uint8)
-    return np.column_stack([frame.iloc[:, -1].to_numpy(dtype=np.uint8), pixels])
+    try:
+        values = frame.to_numpy(dtype=np.float32)  # exact for what is expected
+    except ValueError as error:
+        raise UserError(f"OpenML's data set {config.openml_id}: {error}; expected pixels and a class") from error
+    rows = values.astype(np.uint8)
+    if not (rows == values).all():
+        raise UserError(
+            f"OpenML's data set {config.openml_id}: a value is no whole number from 0 to 255; expected "
+            f"{NUM_PIXELS:,} pixels and the class"
+        )
+    return np.column_stack([rows[:, -1], rows[:, :-1]])
