@@ -152,9 +152,10 @@ def notes(answer: Answer) -> list[str]:
     if answer.other_ladders:
         said.append(f"{answer.other_ladders} records were made under other targets; the newest holds for all.")
     said.append(
-        f"Final {metric} is that of the validation part; no different: the 95 % interval of the paired difference lies "
-        f"within {MARGIN_SHARE:.0%} of the way from the trivial predictor to '{answer.reference}'. Steps and final "
-        f"{metric} are two families of tests, each Holm-corrected."
+        f"Final {metric}: the validation part after the last step; test {metric}: the test part at the step that is best "
+        "on the validation part. No different: the 95 % interval of the paired difference of finals lies within "
+        f"{MARGIN_SHARE:.0%} of the way from the trivial predictor to '{answer.reference}'. Steps and final {metric} "
+        "are two families of tests, each Holm-corrected."
     )
     return said
 
