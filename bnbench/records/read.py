@@ -34,15 +34,10 @@ def load_records(*paths: Path | str, check_history: bool = True) -> Runs:
 
     Raises UserError if a path does not exist or is not a folder.
     """
-    found: list[Record | Skipped] = []
-    seen: set[tuple[int, int]] = set()
-    for path in paths:
-        for candidate in _candidates(_existing_folder(Path(path))):
-            if isinstance(candidate, Skipped):
-                found.append(candidate)
-            elif (real := _inode(candidate)) not in seen:
-                seen.add(real)
-                found.append(read_record(candidate, check_history=check_history))
+    found = [
+        candidate if isinstance(candidate, Skipped) else read_record(candidate, check_history=check_history)
+        for candidate in _distinct([Path(path) for path in paths])
+    ]
     skipped = [item for item in found if isinstance(item, Skipped)]
     records = [item for item in found if isinstance(item, Record)]
     kept, overlaps = without_overlaps([record for record in records if record.status == "finished"])
@@ -102,6 +97,25 @@ def _candidates(path: Path) -> Iterator[Path | Skipped]:
         yield from folders
         if not folders:
             yield Skipped(cell, "holds no seeds-... folder: not a cell, or one killed before its first run")
+
+
+def _distinct(paths: list[Path]) -> Iterator[Path | Skipped]:
+    """Yield every folder once; a link, within a path, to one that is read anyway is named: a record may be lost."""
+    candidates = [(path, candidate) for path in paths for candidate in _candidates(_existing_folder(path))]
+    direct = {_inode(each) for path, each in candidates if isinstance(each, Path) and not _is_linked(each, path)}
+    seen: set[tuple[int, int]] = set()
+    for path, candidate in candidates:
+        if isinstance(candidate, Skipped):
+            yield candidate
+        elif _is_linked(candidate, path) and (_inode(candidate) in direct or _inode(candidate) in seen):
+            yield Skipped(candidate, f"a link to {candidate.resolve()}, which is read already")
+        elif (real := _inode(candidate)) not in seen:
+            seen.add(real)
+            yield candidate
+
+
+def _is_linked(folder: Path, path: Path) -> bool:
+    return folder != path and (folder.is_symlink() or (folder.parent != path and folder.parent.is_symlink()))
 
 
 def _inode(folder: Path) -> tuple[int, int]:
