@@ -2,6 +2,8 @@
 
 from bnbench.scoring.answer import Answer as Answer
 from bnbench.scoring.answer import answers as answers
+from bnbench.scoring.area_under_curve import area_under_curve as area_under_curve
+from bnbench.scoring.best_of import expected_best_of as expected_best_of
 from bnbench.scoring.board import Board as Board
 from bnbench.scoring.board import Row as Row
 from bnbench.scoring.board import Workload as Workload
@@ -10,19 +12,31 @@ from bnbench.scoring.comparison import SeedTimes as SeedTimes
 from bnbench.scoring.comparison import compare_with_reference as compare_with_reference
 from bnbench.scoring.comparison import rank as rank
 from bnbench.scoring.contender import Contender as Contender
+from bnbench.scoring.expected_running_time import expected_running_time as expected_running_time
 from bnbench.scoring.final import final_metric as final_metric
 from bnbench.scoring.final_difference import FinalDifference as FinalDifference
 from bnbench.scoring.final_difference import SeedFinals as SeedFinals
 from bnbench.scoring.final_difference import compare_finals as compare_finals
+from bnbench.scoring.geometric_mean import interval_of as interval_of
+from bnbench.scoring.geometric_mean import joint_bound as joint_bound
+from bnbench.scoring.geometric_mean import log_ratio as log_ratio
+from bnbench.scoring.geometric_mean import mean_log_ratio as mean_log_ratio
 from bnbench.scoring.holm import holm as holm
 from bnbench.scoring.intervals import mean_interval as mean_interval
 from bnbench.scoring.intervals import wilson_interval as wilson_interval
+from bnbench.scoring.profile import profile_area as profile_area
+from bnbench.scoring.profile import profile_of as profile_of
+from bnbench.scoring.profile import ratios_to_best as ratios_to_best
 from bnbench.scoring.score import score as score
 from bnbench.scoring.seeds_needed import more_seeds as more_seeds
 from bnbench.scoring.sign_flip import pairs_needed as pairs_needed
 from bnbench.scoring.sign_flip import sign_flip_p as sign_flip_p
 from bnbench.scoring.sign_flip import smallest_p as smallest_p
 from bnbench.scoring.speedup import speedup as speedup
+from bnbench.scoring.spread import interquartile_range as interquartile_range
+from bnbench.scoring.spread import worst_tenth as worst_tenth
+from bnbench.scoring.stalled import stalled as stalled
+from bnbench.scoring.suites import mixed_suites as mixed_suites
 from bnbench.scoring.survival import hit_rate as hit_rate
 from bnbench.scoring.survival import median_steps as median_steps
 from bnbench.scoring.survival import restricted_mean as restricted_mean
@@ -31,3 +45,4 @@ from bnbench.scoring.times import time_to_target as time_to_target
 from bnbench.scoring.tuning import Choice as Choice
 from bnbench.scoring.tuning import Trial as Trial
 from bnbench.scoring.tuning import choose_rate as choose_rate
+from bnbench.scoring.width import width_of as width_of

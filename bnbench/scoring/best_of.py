@@ -12,7 +12,7 @@ def expected_best_of(values: Sequence[float]) -> list[float]:
     (cf. Dodge et al., arXiv:1909.03004).
 
     >>> expected_best_of([10., 20., 60.])  # the best of all three is always the first
-    [30.0, 16.666666666666668, 10.0]
+    [30.0, 13.333333333333334, 10.0]
     """
     count = len(values)
     return [
