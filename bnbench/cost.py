@@ -117,8 +117,8 @@ def parser() -> argparse.ArgumentParser:
     made = argparse.ArgumentParser(
         prog="python -m bnbench.cost",
         description="Measure what the entries of recorded runs cost on this machine: a training step, inference, "
-        "memory, parameters, each alone, in turn with the others and beside none. Where all entries of a workload were "
-        "measured here, none is measured again. Norms and models are imported by the class paths that the records "
+        "memory, parameters, each alone, in turn with the others and beside the entry 'none'. Workloads of which every "
+        "entry was measured here are only shown. Norms and models are imported by the class paths that the records "
         "name: only for runs that you trust.",
         allow_abbrev=False,
     )
@@ -126,8 +126,8 @@ def parser() -> argparse.ArgumentParser:
     add("runs_dirs", nargs="*", type=Path, default=[Path("runs")], metavar="RUNS_DIR", help="default: runs")
     add("--experiment", type=names, metavar="A,B", help="only runs of these experiments")
     add("--dataset", type=names, metavar="A,B", help="only these data sets")
-    add("--norm", type=names, metavar="A,B", help="only these norms; none is measured beside them in any case")
-    add("--again", action="store_true", help="measure also where all was measured on this machine")
+    add("--norm", type=names, metavar="A,B", help="only these norms; 'none' is always measured beside them")
+    add("--again", action="store_true", help="measure also what was measured here before")
     add("--rounds", type=rounds, default=ROUNDS, metavar="N", help=f"turns of every entry (default: {ROUNDS})")
     add("--format", choices=("table", "json"), default="table", help="default: table")
     add("--debug", action="store_true", help="show the traceback of an error")

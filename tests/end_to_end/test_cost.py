@@ -165,6 +165,31 @@ def test_a_norm_that_cannot_be_imported_or_has_changed_is_named_and_skipped(
     assert any("has changed since" in failure and "changed_norm" in failure for failure in outcome.failures)
 
 
+MODEL = """
+from torch import nn
+
+
+def towers(num_inputs, num_outputs, make_norm):
+    return nn.Sequential(nn.Linear(num_inputs, 8), make_norm(8), nn.GELU(), nn.Linear(8, num_outputs))
+"""
+
+
+def test_a_model_of_ones_own_is_measured_unless_it_has_changed(
+    train: Callable[..., list[Record]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.syspath_prepend(tmp_path)
+    (tmp_path / "own_model.py").write_text(MODEL)
+    (record,) = train(("norm=batch", "model=custom", "model.class_path=own_model:towers"))
+    assert measured([record]).num_measured == 1
+    (found,) = load_costs(tmp_path / "runs").measured[record.workload_id].popitem()[1]
+    assert found.parameters == 64 * 8 + 8 + 2 * 8 + 8 * 10 + 10
+    workload = record.identity["workload"]
+    older = {**workload, "model": {**workload["model"], "version": "another"}}
+    outcome = measured([replace(record, identity={**record.identity, "workload": older})], again=True)
+    assert outcome.num_measured == 0
+    assert "model.class_path=own_model:towers has changed since" in outcome.failures[0]
+
+
 def test_the_data_are_not_needed(train: Callable[..., list[Record]], monkeypatch: pytest.MonkeyPatch) -> None:
     records = train(("norm=batch",))
     monkeypatch.setattr("bnbench.training.recorded.load", lambda config: pytest.fail("read the data"))
