@@ -51,7 +51,7 @@ def block(
         reason = f"no target: its data set has no {workload.target_level} target, give one with --target"
         rows = [row_of(entry, workload, verdict=f"{reason}.") for entry in entries]
         return Block(workload, track, tuple(rows), (f"{where}: {reason}.",), tuple(entries), ())
-    times = [seed_times(entry, workload) for entry in entries]
+    times = _sharing_seeds([seed_times(entry, workload) for entry in entries])
     anchor, problem = find_reference(entries, reference)
     ranking = rank(times)
     notes = [problem, *_limits(entries, times, workload, ranking)]
@@ -89,6 +89,12 @@ def block(
     said = tuple(f"{where}: {note}" for note in notes if note)
     rows, entries, times = [rows[i] for i in order], [entries[i] for i in order], [times[i] for i in order]
     return Block(workload, track, tuple(rows), said, tuple(entries), tuple(times))
+
+
+def _sharing_seeds(times: Sequence[SeedTimes]) -> list[SeedTimes]:
+    """Equal arrays of seeds become one array: thousands of pairs need not be compared seed by seed."""
+    kept: dict[bytes, SeedTimes] = {}
+    return [SeedTimes(kept.setdefault(each.seeds.tobytes(), each).seeds, each.times) for each in times]
 
 
 def best_seen(entries: Sequence[EntryCurves], workload: board.Workload) -> float | None:

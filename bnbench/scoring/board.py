@@ -1,6 +1,6 @@
 """The result of scoring: plain data, ready for JSON, from which every report is made."""
 
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field, is_dataclass
 from typing import Any
 
 from bnbench.records import Skipped
@@ -63,12 +63,12 @@ class Board:
         return {
             "schema_version": self.schema_version,
             "reference": self.reference,
-            "workloads": [asdict(workload) for workload in self.workloads],
-            "entries": [asdict(row) for row in self.entries],
+            "workloads": [_as_data(workload) for workload in self.workloads],
+            "entries": [_as_data(row) for row in self.entries],
             "skipped": [{"path": str(item.path), "reason": item.reason} for item in self.skipped],
             "notes": list(self.notes),
-            "across": [asdict(each) for each in self.across],
-            "tunability": [asdict(each) for each in self.tunability],
+            "across": [_as_data(each) for each in self.across],
+            "tunability": [_as_data(each) for each in self.tunability],
         }
 
     def rows_of(self, workload: Workload) -> list[tuple[str, list[Row]]]:
@@ -86,3 +86,10 @@ class Board:
                 lines.append(f"{workload.workload} ({workload.target_level}, {track})")
                 lines += [f"  {row.rank}. {row.entry}: {row.verdict}" for row in rows]
         return "\n".join([*lines, *self.notes, *(f"skipped {item.path}: {item.reason}" for item in self.skipped)])
+
+
+def _as_data(value: Any) -> Any:
+    """What dataclasses.asdict returns, without its deep copies: a board may have thousands of rows."""
+    if is_dataclass(value):
+        return {name: _as_data(inner) for name, inner in vars(value).items()}
+    return tuple(map(_as_data, value)) if isinstance(value, tuple) else value

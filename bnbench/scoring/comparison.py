@@ -63,7 +63,7 @@ class Comparison:
 
 def pair(first: SeedTimes, second: SeedTimes) -> Pairs:
     """Return both entries' times on the seeds both have."""
-    if np.array_equal(first.seeds, second.seeds):
+    if first.seeds is second.seeds or np.array_equal(first.seeds, second.seeds):
         return Pairs(first.times, second.times, 0)
     _, of_first, of_second = np.intersect1d(first.seeds, second.seeds, assume_unique=True, return_indices=True)
     left_out = len(first.seeds) + len(second.seeds) - 2 * len(of_first)

@@ -17,7 +17,6 @@ from bnbench.scoring.final import final_metric
 from bnbench.scoring.intervals import Interval, mean_interval
 from bnbench.scoring.spread import interquartile_range, worst_tenth
 from bnbench.scoring.stalled import stalled
-from bnbench.scoring.survival import restricted_mean
 from bnbench.scoring.times import Bools, Floats, Times
 
 
@@ -38,6 +37,7 @@ def with_details(block: Block, *, costs: Costs | None, goal: float | None) -> Bl
         details = details_of(
             entry,
             block.times[index].times if block.times else None,
+            rmst=row.steps_to_target.rmst,
             metric=workload.metric,
             direction=workload.direction,
             goal=goal,
@@ -48,11 +48,17 @@ def with_details(block: Block, *, costs: Costs | None, goal: float | None) -> Bl
 
 
 def details_of(
-    entry: EntryCurves, times: Times | None, *, metric: str, direction: str, goal: float | None, cost: CostOf | None
+    entry: EntryCurves,
+    times: Times | None,
+    *,
+    rmst: float | None,
+    metric: str,
+    direction: str,
+    goal: float | None,
+    cost: CostOf | None,
 ) -> Details:
     """Return the details of an entry; `goal` is what stalled seeds are measured by, `times` None without a target."""
     spikes = entry.spikes[np.isfinite(entry.spikes)]
-    rmst = None if times is None else restricted_mean(times).estimate
     return Details(
         expected_running_time=None if times is None else expected_running_time(times),
         area_under_curve=_estimate(area_of(entry, metric)),

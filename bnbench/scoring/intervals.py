@@ -1,6 +1,7 @@
 """Intervals of one sample: Student's t, corrected for few and skewed seeds, for a mean; Wilson's for a share."""
 
 from dataclasses import dataclass
+from functools import cache
 from math import cbrt, inf, isfinite, sqrt
 
 import numpy as np
@@ -20,6 +21,7 @@ class Interval:
     high: float | None
 
 
+@cache
 def t_quantile(degrees_of_freedom: int, *, confidence: float = CONFIDENCE) -> float:
     """Return the two-sided quantile of Student's t.
 
@@ -47,10 +49,11 @@ def reach(deviations: Floats, *, confidence: float = CONFIDENCE, least_spread: f
     (4.18, 9.25)
     """
     count = len(deviations)
-    largest = float(np.max(np.abs(deviations))) or 1.0
+    largest = float(np.abs(deviations).max()) or 1.0
     units = deviations / largest  # cubes of small deviations would vanish
-    squares = float(np.mean(units**2))
-    skewness = SKEWNESS_TAKEN * float(np.mean(units**3)) / squares**1.5 if squares else 0.0
+    squared = units * units
+    squares = float(squared.sum()) / count
+    skewness = SKEWNESS_TAKEN * float((squared * units).sum()) / count / squares**1.5 if squares else 0.0
     spread = max(least_spread, largest * sqrt(squares) * count / (count - 1))
     quantile = t_quantile(count - 1, confidence=confidence) / sqrt(count)
     shift = skewness / (6 * count)
@@ -75,13 +78,14 @@ def mean_interval(values: Floats, *, confidence: float = CONFIDENCE, least_sprea
     if count == 0:
         return Interval(None, None, None)
     with np.errstate(over="ignore", invalid="ignore"):
-        mean = float(np.mean(values))
-        spread = float(np.std(values, ddof=1)) if count > 1 else inf
+        mean = float(values.sum()) / count
+        deviations = values - mean
+        squares = float((deviations * deviations).sum()) if count > 1 else inf
     if not isfinite(mean):
         return Interval(None, None, None)
-    if not isfinite(spread):
+    if not isfinite(squares):
         return Interval(mean, None, None)
-    below, above = reach(values - mean, confidence=confidence, least_spread=least_spread)
+    below, above = reach(deviations, confidence=confidence, least_spread=least_spread)
     return Interval(mean, mean - below, mean + above)
 
 

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from dataclasses import dataclass, fields
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,8 +26,16 @@ class Rules:
     eval_every_steps: int
 
     def steps(self) -> NDArray[np.int64]:
-        """Return the evaluated steps (g,): 0, every eval_every_steps, and max_steps."""
-        return np.union1d(np.arange(0, self.max_steps, self.eval_every_steps), [self.max_steps])
+        """Return the evaluated steps (g,): 0, every eval_every_steps, and max_steps; read-only."""
+        return _steps(self.max_steps, self.eval_every_steps)
+
+
+@lru_cache(maxsize=8)
+def _steps(max_steps: int, eval_every_steps: int) -> NDArray[np.int64]:
+    """Laid out once for the thousands of records that share a budget."""
+    steps = np.union1d(np.arange(0, max_steps, eval_every_steps), [max_steps])
+    steps.setflags(write=False)
+    return steps
 
 
 class RefusedError(Exception):

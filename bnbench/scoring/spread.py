@@ -15,8 +15,16 @@ def interquartile_range(values: Floats) -> float | None:
     """
     if not len(values) or not np.all(np.isfinite(values)):
         return None
-    low, high = np.percentile(values, [25, 75])
-    return float(high - low)
+    ordered = np.sort(values)
+    return _percentile(ordered, 0.75) - _percentile(ordered, 0.25)
+
+
+def _percentile(ordered: Floats, share: float) -> float:
+    """What numpy.percentile returns, without the time it takes for a few values."""
+    place = share * (len(ordered) - 1)
+    below = int(place)
+    above = min(below + 1, len(ordered) - 1)
+    return float(ordered[below] + (place - below) * (ordered[above] - ordered[below]))
 
 
 def worst_tenth(steps: Floats) -> float | None:
