@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from bnbench import leaderboard
 from bnbench.records import load_records, read_experiment
 
 NORMS = ("none", "layer")
@@ -118,7 +119,9 @@ def test_targets_of_the_automatic_rule_stay_those_of_the_rates_asked_for(server:
     }
 
 
-def test_a_cell_trained_before_shows_in_the_track_it_is_asked_for_now(command: Any) -> None:
+def test_a_cell_trained_before_shows_in_the_track_it_is_asked_for_now(
+    command: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
     """All is trained, and no record knows of the recipe: the sweep's board and the experiment's know all the same."""
     asked = ("+experiment=quickstart", *TOO_SMALL, "tuning.max_extensions=0")
     first = command(*asked)
@@ -130,3 +133,7 @@ def test_a_cell_trained_before_shows_in_the_track_it_is_asked_for_now(command: A
     assert {record.config["recipe_lr"] for record in load_records(command.runs).records} == {None}
     tracks = [cell["tracks"] for cell in read_experiment(command.runs, "quickstart").values()]
     assert sorted(tracks) == [["recipe", "tuned"]] * 2 + [["tuned"]] * 2
+    for only in ((), ("--experiment", "quickstart")):
+        assert leaderboard.main([str(command.runs), *only, "--format", "json"]) == 0
+        board = json.loads(capsys.readouterr().out)
+        assert {row["track"] for row in board["entries"]} == {"recipe", "tuned"}
