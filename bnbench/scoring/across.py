@@ -2,17 +2,17 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
-from itertools import combinations
 from math import exp, log
 
 import numpy as np
 
+from bnbench.scoring.all_pairs import mean_over, pair_matrix
 from bnbench.scoring.block import Block
 from bnbench.scoring.board_across import Across, AcrossEntry
 from bnbench.scoring.board_row import Estimate, Row
 from bnbench.scoring.comparison import SeedTimes, pair
 from bnbench.scoring.details import poor_trivial
-from bnbench.scoring.geometric_mean import LogRatio, MeanLogRatio, interval_of, log_ratio, mean_log_ratio, p_value
+from bnbench.scoring.geometric_mean import LogRatio, MeanLogRatio, interval_of, log_ratio, mean_log_ratio, two_sided_p
 from bnbench.scoring.holm import ALPHA, holm
 from bnbench.scoring.profile import LARGEST_RATIO, profile_area, profile_of, ratios_to_best
 
@@ -150,21 +150,18 @@ def _geometric(values: Sequence[float | None]) -> float | None:
 
 def _ranks(names: Sequence[str], blocks: Sequence[Block], held: Sequence[Held]) -> dict[str, int]:
     """Return 1 + the entries that are significantly faster over all workloads, Holm-corrected over all pairs."""
-    couples, means = [], []
-    for first, second in combinations(names, 2):
-        ratios = [
-            _paired(block.times[position[first]], block.times[position[second]])
-            for block, position in zip(blocks, held, strict=True)
-        ]
-        known = [ratio for ratio in ratios if ratio is not None]
-        if len(known) == len(blocks):
-            couples.append((first, second))
-            means.append(mean_log_ratio(known))
+    if len(names) < 2:
+        return dict.fromkeys(names, 1)
+    times = [[block.times[position[name]] for name in names] for block, position in zip(blocks, held, strict=True)]
+    values, errors, freedom = mean_over([pair_matrix(each) for each in times])
+    first, second = np.triu_indices(len(names), k=1)
+    values, errors, freedom = values[first, second], errors[first, second], freedom[first, second]
+    testable = np.isfinite(values) & np.isfinite(freedom) & (errors > 0)
+    p_values = two_sided_p(values[testable], errors[testable], freedom[testable])
     ranks = dict.fromkeys(names, 1)
-    adjusted = holm(np.array([p_value(mean) for mean in means]))
-    for (first, second), p, mean in zip(couples, adjusted, means, strict=True):
+    for one, other, value, p in zip(first[testable], second[testable], values[testable], holm(p_values), strict=True):
         if p <= ALPHA:
-            ranks[first if mean.value > 0 else second] += 1
+            ranks[names[one] if value > 0 else names[other]] += 1
     return ranks
 
 

@@ -9,7 +9,7 @@ from scipy.special import stdtr, stdtrit
 
 from bnbench.scoring.intervals import CONFIDENCE
 from bnbench.scoring.speedup import Bound, bound_of
-from bnbench.scoring.times import Times
+from bnbench.scoring.times import Floats, Times
 
 
 @dataclass(frozen=True)
@@ -99,8 +99,11 @@ def interval_of(mean: MeanLogRatio, *, confidence: float = CONFIDENCE) -> tuple[
     return exp(mean.value - half), exp(mean.value + half)
 
 
-def p_value(mean: MeanLogRatio) -> float:
-    """Return the two-sided p of "the geometric mean is 1" by Student's t, 1 where no standard error is known."""
-    if not mean.standard_error or mean.degrees_of_freedom is None:
-        return 1.0
-    return 2 * float(stdtr(mean.degrees_of_freedom, -abs(mean.value) / mean.standard_error))
+def two_sided_p(values: Floats, errors: Floats, degrees_of_freedom: Floats) -> Floats:
+    """Return the p of "the geometric mean is 1" by Student's t for mean log ratios and their standard errors, all (m,).
+
+    >>> two_sided_p(np.array([0.0, 0.2]), np.array([0.1, 0.1]), np.array([14.0, 14.0])).round(4).tolist()
+    [1.0, 0.0655]
+    """
+    p: Floats = 2 * stdtr(degrees_of_freedom, -np.abs(values) / errors)
+    return p

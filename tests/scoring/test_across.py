@@ -16,10 +16,12 @@ from bnbench.records.experiments import add_cells
 from bnbench.records.read import Runs, load_records
 from bnbench.scoring import score
 from bnbench.scoring.across import across_workloads
+from bnbench.scoring.all_pairs import mean_over, pair_matrix
 from bnbench.scoring.block import block
 from bnbench.scoring.board import Across, AcrossEntry, Workload
+from bnbench.scoring.comparison import SeedTimes, pair
 from bnbench.scoring.entry_curves import EntryCurves
-from bnbench.scoring.geometric_mean import LogRatio, interval_of, log_ratio, mean_log_ratio, p_value
+from bnbench.scoring.geometric_mean import LogRatio, interval_of, log_ratio, mean_log_ratio, two_sided_p
 from bnbench.scoring.profile import profile_area, profile_of, ratios_to_best
 from bnbench.scoring.suites import mixed_suites
 from bnbench.scoring.times import Times
@@ -258,10 +260,38 @@ def test_a_best_of_zero_steps_leaves_all_others_behind() -> None:
     assert ratios_to_best([0.0, 0.0, 5.0, None]) == [1.0, 1.0, float("inf"), float("inf")]
 
 
-def test_a_single_pair_has_no_interval_and_decides_nothing() -> None:
+def test_a_single_pair_has_no_interval() -> None:
     mean = mean_log_ratio([LogRatio(log(2), None, 1, "exact"), LogRatio(log(2), 0.1, 8, "exact")])
     assert interval_of(mean) == (None, None)
-    assert p_value(mean) == 1
+
+
+def test_all_pairs_at_once_are_each_pair_alone() -> None:
+    """By one covariance matrix, by single pairs where seeds differ, and by `log_ratio`: the same numbers."""
+    generator = np.random.default_rng(3)
+    for shared in (True, False):
+        matrices, alone = [], []
+        for _ in range(3):
+            entries = []
+            for index in range(4):
+                steps = generator.integers(1, 10, 8) * 10.0
+                reached = (steps < 90) & (index < 3)
+                times = Times(np.where(reached, steps, 90.0), reached, 90, 10)
+                entries.append(SeedTimes(np.arange(8) + (0 if shared else index), times))
+            matrices.append(pair_matrix(entries))
+            pairs = pair(entries[0], entries[1])
+            alone.append(log_ratio(pairs.first, pairs.second))
+        values, errors, freedom = mean_over(matrices)
+        mean = mean_log_ratio([each for each in alone if each is not None])
+        assert values[0, 1] == pytest.approx(mean.value)
+        assert errors[0, 1] == pytest.approx(mean.standard_error)
+        assert freedom[0, 1] == pytest.approx(mean.degrees_of_freedom)
+        assert values == pytest.approx(-values.T, nan_ok=True)
+
+
+def test_a_mean_is_tested_as_scipy_tests_it() -> None:
+    expected = [2 * stats.t.sf(2.5, 9.5), 2 * stats.t.sf(0.5, 14)]
+    found = two_sided_p(np.array([0.25, -0.1]), np.array([0.1, 0.2]), np.array([9.5, 14.0]))
+    assert found == pytest.approx(expected)
 
 
 def test_ranks_follow_a_corrected_test(cell: Cell, runs_dir: Path) -> None:
