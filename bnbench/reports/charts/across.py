@@ -30,7 +30,7 @@ def anchored_scores(across: Across, styles: Mapping[str, Style]) -> Chart:
         figure={
             "data": data,
             "layout": layout(
-                ratio_axis("times fewer steps than the reference", [bound for bound in bounds if bound]),
+                ratio_axis("speed-up against the reference", [bound for bound in bounds if bound]),
                 axis("", autorange="reversed", type="category"),
                 height=90 + 30 * max(len(known), 2),
                 showlegend=False,
@@ -111,7 +111,7 @@ def speed_quality_cost(across: Across, styles: Mapping[str, Style]) -> Chart | N
         figure={
             "data": [_placed(entry, styles[entry.entry]) for entry in known],
             "layout": layout(
-                ratio_axis("times fewer steps than the reference", [entry.anchored.mean or 1.0 for entry in known]),
+                ratio_axis("speed-up against the reference", [entry.anchored.mean or 1.0 for entry in known]),
                 axis("final quality against the reference", ticksuffix=" %"),
                 hovermode="closest",
                 shapes=[_upright_at_one()],

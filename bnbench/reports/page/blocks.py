@@ -14,8 +14,8 @@ from bnbench.reports.page.headline import headline
 from bnbench.reports.page.rows import RowView, final_estimate, row_view
 from bnbench.scoring.board import Board, Curves, Row, RunFact, Workload
 
-MOST_POINTS, FEWEST_POINTS, POINTS_IN_ALL = 120, 24, 60_000
-"""Per curve and on the whole page: a screen shows about a hundred, and thousands of curves must stay openable."""
+MOST_POINTS, FEWEST_POINTS, POINTS_IN_ALL = 80, 24, 60_000
+"""Per curve and on the whole page: a screen shows hardly more, and thousands of curves must stay openable."""
 
 Columns = tuple[tuple[str, str], ...]
 RANK, RATE, COST = ("rank", "rank"), ("learning rate", "learning rate"), ("step cost", "step cost")

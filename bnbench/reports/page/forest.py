@@ -47,6 +47,7 @@ class Tick:
 
     x: float
     text: str
+    anchor: str = "middle"
 
 
 def ratio_scale(values: Iterable[float | None]) -> Scale:
@@ -92,7 +93,7 @@ def end_ticks(scale: Scale, told: Callable[[float], str]) -> list[Tick]:
     """Return the two ends of a linear scale, as `told` writes them; none where there is only one value."""
     if scale.high <= scale.low:
         return []
-    return [Tick(scale.at(end), told(end)) for end in (scale.low, scale.high)]
+    return [Tick(scale.at(scale.low), told(scale.low), "start"), Tick(scale.at(scale.high), told(scale.high), "end")]
 
 
 def _arrow(bound: Bound, low: float, high: float) -> str:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from bnbench.records import Skipped
 from bnbench.reports.page import to_html
@@ -227,6 +227,7 @@ def browser() -> Iterator[Browser]:
     """One Chromium for a file of tests; without one they fail. It holds an event loop, which other files may need."""
     found = [path for name in ("chromium", "chromium-browser", "google-chrome") if (path := shutil.which(name))]
     assert found, "these tests need Chromium: apt-get install chromium"
+    expect.set_options(timeout=30_000)
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=found[0], args=list(ARGUMENTS))
         yield browser

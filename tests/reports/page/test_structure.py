@@ -246,7 +246,7 @@ def test_curves_are_thinned_to_what_a_screen_shows(board_of: Callable[..., Board
         if key.endswith("learning_curves")
     ]
     lines = [trace for trace in chart["figure"]["data"] if trace["mode"] == "lines+markers"]
-    assert {len(trace["x"]) for trace in lines} == {120}
+    assert {len(trace["x"]) for trace in lines} == {80}
     assert {(trace["x"][0], trace["x"][-1]) for trace in lines} == {(0, 1000)}
 
 
