@@ -12,10 +12,11 @@ _FACE = {
     "compare": ("bnbench.compare_norms", "compare"),
     "load_runs": ("bnbench.records", "load_records"),
     "score": ("bnbench.scoring", "score"),
+    "figures": ("bnbench.reports.charts.figure", "figures"),
     "norm": ("bnbench.norms", "norm"),
     "UserError": ("bnbench.errors", "UserError"),
 }
-__all__ = ["UserError", "compare", "load_runs", "norm", "score"]
+__all__ = ["UserError", "compare", "figures", "load_runs", "norm", "score"]
 
 
 def __getattr__(name: str) -> Any:

@@ -91,7 +91,7 @@ def compare(
     failed = [f"{cell.name}: {cell.error}" for cell in cells if cell.error]
     if failed:
         raise UserError("; ".join(failed))
-    board = score(load_records(*sorted({cell.folder for cell in cells})), reference=REFERENCE)
+    board = score(load_records(*sorted({cell.folder for cell in cells})), reference=REFERENCE, curves=True)
     return board if why_no_target is None else replace(board, notes=(why_no_target, *board.notes))
 
 
