@@ -8,7 +8,7 @@ from bnbench.scoring.speedup import Bound
 
 @dataclass(frozen=True)
 class Estimate:
-    """A mean with its 95 % t interval; None where it is not known, `low` and `high` also for a single value."""
+    """A mean with its 95 % interval; None where it is not known, `low` and `high` also for a single value."""
 
     mean: float | None = None
     low: float | None = None

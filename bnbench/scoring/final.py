@@ -14,7 +14,7 @@ def final_metric(
     possible: tuple[float, float] | None = None,
     confidence: float = CONFIDENCE,
 ) -> tuple[Interval, int]:
-    """Return the mean final metric with its t interval, and how many seeds counted at the trivial predictor's value.
+    """Return the mean final metric with its interval, and how many seeds counted at the trivial predictor's value.
 
     `values` (n,) and `diverged` (n,). A diverged seed, or one whose value is not finite, counts at `trivial`: it is
     never dropped and never NaN. Without a `trivial` value such a seed leaves the mean unknown (None), not flattered.
