@@ -175,7 +175,7 @@ def board_command(records: Sequence[Record]) -> str:
     experiments = sorted({name for record in records for name in record.experiments})
     only = ["--experiment", experiments[0]] if len(experiments) == 1 else []
     command = ["python", "-m", "bnbench.leaderboard", str(SweepEnd.runs_dir), *only]
-    return f"The whole board, every learning rate: {shlex.join(command)}"
+    return f"The whole board: {shlex.join(command)} (every learning rate by itself: --track recipe)"
 
 
 def _references(folders: set[Path]) -> set[Path]:

@@ -257,3 +257,30 @@ def test_a_terminal_without_unicode_still_shows_the_board(runs: Path) -> None:
     )
     assert result.returncode == 0, result.stderr
     assert "batch" in result.stdout
+
+
+def test_a_cell_asked_for_in_another_track_since_shows_in_both(runs: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    add_cells(runs, "later", {cell_of(runs, "batch"): {"entry": "batch", "dataset": "digits", "seeds": [*range(8)]}})
+    assert {row["track"] for row in board_of(capsys, runs)["entries"]} == {"recipe"}
+    asked = {"entry": "batch", "dataset": "digits", "seeds": [*range(8)], "tracks": ["tuned", "<unheard of>"]}
+    add_cells(runs, "later", {cell_of(runs, "batch"): asked})
+    tracks = {(row["entry"], row["track"]) for row in board_of(capsys, runs)["entries"]}
+    assert tracks == {("none", "recipe"), ("batch", "recipe"), ("batch", "tuned")}
+    later = board_of(capsys, runs, "--experiment", "later")["entries"]
+    assert {(row["entry"], row["track"]) for row in later} == {("batch", "tuned")}
+
+
+def test_a_damaged_index_takes_nothing_else_from_the_board(runs: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    before = board_of(capsys, runs)
+    (runs / "experiments").mkdir()
+    broken = {"schema_version": 1, "experiment": "broken", "cells": {"x": {"seeds": [-1]}}}
+    (runs / "experiments" / "broken.json").write_text(json.dumps(broken), encoding="utf-8")
+    after = board_of(capsys, runs)
+    assert after["entries"] == before["entries"]
+    (skipped,) = after["skipped"]
+    assert "broken.json is damaged" in skipped["reason"]
+
+
+def cell_of(runs: Path, norm: str) -> str:
+    (folder,) = runs.glob(f"digits-{norm}-*")
+    return folder.name.rpartition("-")[2]
