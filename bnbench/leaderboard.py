@@ -53,7 +53,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="replace")  # a terminal that cannot show × still shows the board
     collecting = gc.isenabled()
-    gc.disable()  # all that is read stays until the board is written: to look for garbage in it takes a fifth of the time
+    gc.disable()  # what is read stays until the board is written: looking for garbage takes a fifth of the time
     try:
         return show(options)
     except BrokenPipeError:

@@ -12,13 +12,20 @@ import pytest
 from bnbench.records import Skipped
 from bnbench.reports import print_board, to_csv, to_json, to_markdown, to_text
 from bnbench.scoring.board import (
+    Across,
+    AcrossEntry,
+    BestOf,
     Board,
     CostOf,
+    Details,
+    Estimate,
     Final,
     HitRateInterval,
+    RateOutcome,
     Row,
     Speedup,
     StepsToTarget,
+    Tunability,
     Tuning,
     Workload,
 )
@@ -261,3 +268,97 @@ def test_the_tuned_track_has_a_table_of_its_own() -> None:
     board = Board("none", (WORKLOAD,), (BATCH, replace(BATCH, track="tuned")))
     assert to_markdown(board).count("### digits") == 2
     assert "### digits · lr=0.1 · tuned" in to_markdown(board)
+
+
+def test_the_step_cost_stands_between_diverged_and_verdict_where_any_is_measured() -> None:
+    board = replace(BOARD, entries=(replace(BATCH, cost=COST), UNKNOWN, NONE))
+    (heading,) = [line for line in to_markdown(board).splitlines() if line.startswith("| rank")]
+    assert heading.endswith("| diverged | step cost | verdict |")
+    batch, layer = (line for line in to_markdown(board).splitlines() if line.startswith("| 1 |"))
+    assert " | 1.5× | " in batch
+    assert " | – | " in layer, "where it is unmeasured"
+    assert "step cost" not in to_markdown(BOARD)
+    assert "step cost" in to_text(board)
+
+
+def test_the_tuned_track_shows_the_learning_rate() -> None:
+    row = replace(BATCH, track="tuned", tuning=Tuning(0.03, "largest", 5, 3))
+    board = Board("none", (WORKLOAD,), (row,))
+    (heading,) = [line for line in to_markdown(board).splitlines() if line.startswith("| rank")]
+    assert heading.startswith("| rank | entry | lr | seeds |")
+    assert "| 1 | batch | 0.03 | 16 |" in to_markdown(board)
+
+
+ACROSS = Across(
+    "hard",
+    "recipe",
+    ("digits", "letter <b>"),
+    ("0123456789ab", "ba9876543210"),
+    (
+        AcrossEntry(
+            entry="batch|[x]",
+            norm="batch",
+            rank=1,
+            is_reference=False,
+            anchored=Estimate(2.5, 2.0, 3.1),
+            bound="at_least",
+            num_workloads=2,
+            profile_area=0.9,
+            profile=((1.0, 0.5), (4.0, 1.0)),
+            hit_rates=(1.0, None),
+            speedups=(2.5, None),
+            quality=1.01,
+            relative_step=1.4,
+        ),
+    ),
+    ("a note across",),
+)
+RATE = RateOutcome(0.01, 8, 1, 2, 4, 1, 80.0, 0.9)
+TUNABILITY = Tunability(
+    "digits",
+    "0123456789ab",
+    "hard",
+    "batch",
+    "batch",
+    0.1,
+    "largest",
+    (RATE, replace(RATE, learning_rate=0.1)),
+    (BestOf(1, 90.0, 0.9), BestOf(2, 70.0, 0.9)),
+    3.3219,
+    False,
+    True,
+)
+
+
+@pytest.mark.parametrize("width", [40, 80, 120, 220])
+def test_entries_across_workloads_and_learning_rates_stand_under_the_tables(width: int) -> None:
+    board = replace(BOARD, across=(ACROSS,), tunability=(TUNABILITY,))
+    printed = to_text(board, width=width)
+    assert all(len(line.rstrip()) <= width for line in printed.splitlines())
+    said = " ".join(printed.split())
+    for part in ("across 2 workloads", "≥ 2.5×", "[2–3.1]", "0.900", "1.010", "1.4×", "a note across"):
+        assert part in said
+    for part in ("digits · learning rates", "0.1 (largest tried)", "≥ 3.3 octaves", "90", "70"):
+        assert part in said
+
+
+@pytest.mark.parametrize("width", [60, 220])
+def test_all_columns_add_details_costs_and_what_holds_per_workload(width: int) -> None:
+    details = Details(123.4, Estimate(0.5, 0.4, 0.6), Estimate(0.97), Estimate(0.96), 2, 1.5, 30.0, 400.0, 0.01)
+    row = replace(BATCH, details=details, cost=COST)
+    board = replace(BOARD, entries=(row, NONE), across=(ACROSS,), tunability=(TUNABILITY,))
+    first, everything = to_text(board, width=width), to_text(board, width=width, everything=True)
+    said = " ".join(everything.split())
+    for part in ("ERT", "123", "50.00 % [40.00–60.00]", "97.00 %", "1,000 µs (1.5×)", "1 MB (–)", "a processor"):
+        assert part in said
+        assert part not in " ".join(first.split()) or part in {"97.00 %", "123"}
+    assert "4 reached, 1 slow, 2 stalled, 1 diverged" in said
+    assert "hit rates" in said
+    assert "details" in to_markdown(board, everything=True)
+
+
+def test_sections_of_a_strangers_names_are_escaped() -> None:
+    text = to_markdown(replace(BOARD, across=(ACROSS,)), everything=True)
+    assert "batch\\|\\[x\\]" in text
+    assert "letter \\<b\\>" in text
+    assert "<b>" not in text
