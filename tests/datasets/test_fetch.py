@@ -11,6 +11,7 @@ import pandas as pd
 import pytest
 
 from bnbench.datasets import DatasetConfig, load, obtain
+from bnbench.datasets.data_folder import read_kept
 from bnbench.datasets.packages import PACKAGED, Packaged, checksum_of_values
 from bnbench.errors import UserError
 from bnbench.fetch import main
@@ -95,7 +96,7 @@ def test_other_values_are_not_kept(
     monkeypatch.setitem(PLANTED, "second", replace(PLANTED["second"], sha256="00" * 32))
     assert main(["second"]) == 1
     assert "rows==1.0 has other values for 'second' than expected" in capsys.readouterr().err
-    assert not folder.exists()
+    assert [*folder.glob("*")] == []
 
 
 def test_file_that_is_written_half_is_not_there(
@@ -142,7 +143,7 @@ def test_package_manager_that_fails_is_reported(
     monkeypatch.setattr(subprocess, "run", run)
     assert main([name]) == 1
     assert message in capsys.readouterr().err
-    assert not folder.exists()
+    assert [*folder.glob("*")] == []
 
 
 def test_unknown_name_is_answered_with_the_nearest(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -164,3 +165,21 @@ def test_damaged_file_in_the_data_folder_is_named(name: str, tmp_path: Path, mon
     source = "scikit_learn" if name == "california" else "open_ml"
     with pytest.raises(UserError, match=rf"{name}.parquet is no Parquet file, or one that is cut off"):
         load(DatasetConfig(name=name, source=source, preprocessing="standardize", target_column="class"))
+
+
+def test_a_data_folder_that_cannot_be_written_is_named_before_anything_is_downloaded(
+    folder: Path, manager: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder.write_text("a file in its place")
+    assert main(["first"]) == 1
+    assert f"the data folder {folder} cannot be written (File exists); the environment variable BNBENCH_DATA" in (
+        capsys.readouterr().err
+    )
+    assert manager == []
+
+
+def test_a_kept_file_that_is_damaged_is_to_be_deleted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("BNBENCH_DATA", str(tmp_path))
+    (tmp_path / "adult.parquet").write_bytes(b"PAR1 cut off")
+    with pytest.raises(UserError, match=r"adult.parquet is no Parquet file.*delete it, then .*bnbench.fetch adult"):
+        read_kept("adult")
