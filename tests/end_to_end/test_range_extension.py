@@ -2,6 +2,7 @@
 
 import json
 import re
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,8 @@ import pandas as pd
 import pytest
 
 from bnbench import leaderboard
+from bnbench.config import Config, as_dict
+from bnbench.range_extension import TunedJob, extend_ranges, tuned_jobs
 from bnbench.records import load_records, read_experiment
 
 NORMS = ("none", "layer")
@@ -99,6 +102,30 @@ def test_rates_at_which_every_seed_of_every_norm_diverges_are_not_extended(comma
     run = command(*STEPS, "track=tuned", "norm=none", "optimizer.lr=[1e30,1e31]")
     assert run.code == 0, run.said
     assert [side for _, side, _, _ in ADDED.findall(run.said)] == []
+
+
+@pytest.mark.parametrize(
+    ("change", "num_jobs"),
+    [({}, 1), ({"refusal": "no"}, 0), ({"cells": [{"folder": "a", "error": "boom"}]}, 0), ({"tuned": None}, 0)],
+)
+def test_jobs_that_failed_or_are_of_the_recipe_are_not_extended(
+    change: dict[str, Any], num_jobs: int, configure: Callable[..., Config]
+) -> None:
+    """All of it comes from what is on disk, as JSON: the job may have run in another process."""
+    config = configure("track=tuned", "optimizer.lr=[0.01,0.1]", "norm=none")
+    tuned = {"workload": "w", "config": as_dict(config), "experiment": "x"}
+    note = {"command": "c", "refusal": None, "cells": [{"folder": "a", "error": None}], "tuned": tuned} | change
+    jobs = tuned_jobs([json.loads(json.dumps(note))])
+    assert [job.config for job in jobs] == [config] * num_jobs
+
+
+def test_an_extension_that_fails_is_not_tried_for_ever(command: Any, configure: Callable[..., Config]) -> None:
+    command(*TOO_SMALL, "norm=none", "tuning.max_extensions=0")
+    config = configure(*STEPS, "track=tuned", "optimizer.lr=[0.001,0.01]", "norm=none")
+    folders = tuple(command.runs.glob("digits-none-*"))
+    tried: list[Sequence[float]] = []
+    extend_ranges([TunedJob("w", config, "", "", folders)], train=lambda job, rates: tried.append(rates))
+    assert tried == [[0.1]]
 
 
 def test_targets_of_the_automatic_rule_stay_those_of_the_rates_asked_for(server: Any, tmp_path: Path) -> None:
