@@ -12,6 +12,7 @@ from omegaconf import MISSING, DictConfig, OmegaConf
 
 from bnbench.datasets.schema import DatasetConfig
 from bnbench.errors import UserError, nearest
+from bnbench.secret_values import refuse_secrets
 
 MODELS = ("mlp", "custom")
 AUTOMATIC_NAME = "auto"
@@ -169,6 +170,7 @@ def _of_group(key: str) -> str:
 
 def check_config(config: Config) -> None:
     """Raise UserError for a value that no run can use."""
+    refuse_secrets(asdict(config))
     parse_seeds(config.seeds)
     learning_rates(config)
     budget = config.budget

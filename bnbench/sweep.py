@@ -20,6 +20,7 @@ from bnbench.errors import UserError
 from bnbench.records import Costs, Record, Runs, Tracks, digest, in_tracks, load_costs, load_records, united
 from bnbench.reports import print_job, print_lines, print_sweep, print_take_away
 from bnbench.scoring import Answer, Board, answers, score
+from bnbench.secret_values import masked, masked_override, masked_tree
 from bnbench.training.costs import measure_or_say
 from bnbench.training.job import CellReport
 from bnbench.winner import take_away
@@ -80,10 +81,12 @@ def note_job(
     `tuned` is what extending the learning rates of a job of the tuned track takes: {"workload", "config",
     "experiment"}.
     """
+    refusal = None if refusal is None else masked(refusal)
+    said = [masked_tree({"error": cell.error, "traceback": cell.traceback}) for cell in cells]
     note = {
         "job": number,
         "command": command,
-        "cells": [asdict(cell) for cell in cells],
+        "cells": [asdict(cell) | told for cell, told in zip(cells, said, strict=True)],
         "refusal": refusal,
         "tuned": tuned,
     }
@@ -215,5 +218,5 @@ def summarise_record(record: Record) -> dict[str, Any]:
 
 
 def command_of(overrides: Sequence[str]) -> str:
-    """Return the command that runs one job again."""
-    return shlex.join(["python", "-m", "bnbench.train", *overrides])
+    """Return the command that runs one job again, without the secrets that may stand in it: it is recorded."""
+    return shlex.join(["python", "-m", "bnbench.train", *map(masked_override, overrides)])

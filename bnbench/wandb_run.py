@@ -1,11 +1,14 @@
 """Starting a run of Weights & Biases: offline unless the user is logged in, and never waiting twice for a network."""
 
 import os
+import sys
 import warnings
 from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any, Literal, cast
+
+from bnbench.secret_values import masked_override
 
 LOGIN_SECONDS = 30
 LONGEST_TAG = 64  # longer ones are refused
@@ -42,7 +45,9 @@ def start_wandb_run(
         config=dict(config),
         dir=folder,
         reinit="create_new",  # beside the runs of the other cells that train now
-        settings=wandb.Settings(console="off", silent=True, init_timeout=LOGIN_SECONDS),
+        settings=wandb.Settings(
+            console="off", silent=True, init_timeout=LOGIN_SECONDS, x_disable_meta=_names_a_secret(sys.argv)
+        ),
     )
     mode = _mode(wandb)
     try:
@@ -54,6 +59,11 @@ def start_wandb_run(
         os.environ["WANDB_MODE"] = "offline"
         warnings.warn(f"Weights & Biases cannot be reached; runs are kept offline: {error}", stacklevel=2)
         return start(mode="offline")
+
+
+def _names_a_secret(arguments: Sequence[str]) -> bool:
+    """Return whether the command line, which wandb keeps with the run's other metadata, holds a secret."""
+    return any(masked_override(argument) != argument for argument in arguments)
 
 
 def _mode(wandb: Any) -> Mode:

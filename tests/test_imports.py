@@ -30,6 +30,7 @@ LAYERS = (
         "introduction_defaults",
         "rate_grid",
         "wandb_run",
+        "secret_values",
     ),
     ("norms", "datasets", "models", "records"),
     ("training", "scoring"),

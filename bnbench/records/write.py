@@ -19,6 +19,9 @@ from bnbench.records.overlap import Results, same_results
 from bnbench.records.read import unfinished_folders
 from bnbench.records.record import Record
 from bnbench.records.sums import SUMS_FILE, sha256, sums_text
+from bnbench.secret_values import masked_tree
+
+MAY_QUOTE = frozenset({"environment", "error", "config"})
 
 
 def begin_record(folder: Path) -> None:
@@ -41,7 +44,9 @@ def write_record(folder: Path, record: Mapping[str, Any], history_table: pa.Tabl
     cannot be written or holds a finished record with other results. After any of these, as after a kill, the folder
     holds what it held before or is recognisably unfinished.
     """
-    content = json.dumps(_plain(record), indent=1, ensure_ascii=False, allow_nan=False).encode()
+    # A traceback may quote what a program was called with; what decides results is refused if it holds a secret.
+    kept = {key: masked_tree(value) if key in MAY_QUOTE else value for key, value in record.items()}
+    content = json.dumps(_plain(kept), indent=1, ensure_ascii=False, allow_nan=False).encode()
     new = _checked(folder, content, history_table)
     atomic.make_folder(folder)
     before = read_record(folder)
