@@ -165,6 +165,8 @@ def plain(text: str) -> str:
     >>> plain("batch\\x1b[31m")
     'batch�[31m'
     """
+    if text.isprintable():
+        return text
     return "".join(character if character.isprintable() else "\N{REPLACEMENT CHARACTER}" for character in text)
 
 

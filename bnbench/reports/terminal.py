@@ -1,12 +1,13 @@
 """The board in a terminal: a table where it fits, one short paragraph per entry where it does not."""
 
 from io import StringIO
-from typing import IO, Literal
+from itertools import zip_longest
+from textwrap import wrap
+from typing import IO
 
-from rich.cells import cell_len
+from rich.cells import cell_len, chop_cells
 from rich.console import Console, Group, RenderableType
 from rich.padding import Padding
-from rich.table import Table
 from rich.text import Text
 
 from bnbench.reports.cells import Block, blocks, footnotes, skipped_lines
@@ -14,6 +15,7 @@ from bnbench.reports.sections import sections
 from bnbench.scoring.board import Board
 
 WIDE_ENOUGH_FOR_VERDICTS = 170
+NARROWEST_VERDICT = 30
 MOST_SKIPPED_PER_REASON = 20
 FOLDED_ENTRY = 12
 STACKED = (
@@ -66,9 +68,12 @@ def renderables(board: Board, *, width: int, everything: bool = False) -> list[R
 def _body(block: Block, width: int) -> list[RenderableType]:
     """The widest form that fits: with verdicts, one line per entry, numbers over intervals, paragraphs."""
     header = {column: column for column in block.columns}
-    if "verdict" in block.columns and width >= WIDE_ENOUGH_FOR_VERDICTS:
-        return [_table((header, *block.rows), block.columns, gap=2)]
     numbers = tuple(column for column in block.columns if column != "verdict")
+    if numbers != block.columns and width >= WIDE_ENOUGH_FOR_VERDICTS:
+        rest = width - _width((header, *block.rows), numbers, gap=2) - 2
+        if rest >= NARROWEST_VERDICT:
+            rows = tuple({**row, "verdict": "\n".join(_wrapped(row["verdict"], rest))} for row in block.rows)
+            return [_table((header, *rows), block.columns, gap=2)]
     said = [] if numbers == block.columns else [Text(), *map(_sentence, block.rows)]
     for gap, arrange in ((2, _as_it_is), (1, _stacked)):
         rows = tuple({column: arrange(column, row[column]) for column in numbers} for row in (header, *block.rows))
@@ -90,19 +95,46 @@ def _stacked(column: str, text: str) -> str:
 
 
 def _width(rows: tuple[dict[str, str], ...], columns: tuple[str, ...], *, gap: int) -> int:
-    widest = (max(cell_len(line) for row in rows for line in row[column].split("\n")) for column in columns)
-    return sum(widest) + gap * (len(columns) - 1)
+    return sum(_widths(rows, columns).values()) + gap * (len(columns) - 1)
 
 
-def _table(rows: tuple[dict[str, str], ...], columns: tuple[str, ...], *, gap: int) -> Table:
-    """The first of `rows` is the header."""
-    table = Table(box=None, padding=(0, gap, 0, 0), pad_edge=False, header_style="bold")
-    for column in columns:
-        justify: Literal["left", "right"] = "right" if column in NUMBERS else "left"
-        table.add_column(Text(rows[0][column]), justify=justify, no_wrap=column != "verdict", overflow="fold")
-    for row in rows[1:]:
-        table.add_row(*(Text(row[column]) for column in columns))
-    return table
+def _widths(rows: tuple[dict[str, str], ...], columns: tuple[str, ...]) -> dict[str, int]:
+    return {column: max(_cell_len(line) for row in rows for line in row[column].split("\n")) for column in columns}
+
+
+def _cell_len(text: str) -> int:
+    return len(text) if text.isascii() else cell_len(text)
+
+
+def _table(rows: tuple[dict[str, str], ...], columns: tuple[str, ...], *, gap: int) -> Text:
+    """The first of `rows` is the header. Laid out here: a library's tables take as long as all the scoring."""
+    widths = _widths(rows, columns)
+    made = Text(no_wrap=True, overflow="ignore")
+    for number, row in enumerate(rows):
+        parts = [row[column].split("\n") for column in columns]
+        if number == 0:
+            height = max(map(len, parts))
+            parts = [[""] * (height - len(part)) + part for part in parts]
+        lines = zip_longest(*parts, fillvalue="")
+        texts = [
+            (" " * gap).join(_padded(text, widths[column], column) for text, column in zip(line, columns, strict=True))
+            for line in lines
+        ]
+        made.append("".join(f"{text.rstrip()}\n" for text in texts), style="bold" if number == 0 else None)
+    made.right_crop(1)
+    return made
+
+
+def _padded(text: str, width: int, column: str) -> str:
+    spaces = " " * (width - _cell_len(text))
+    return spaces + text if column in NUMBERS else text + spaces
+
+
+def _wrapped(text: str, width: int) -> list[str]:
+    """Lines of words; names in scripts with wide letters are cut where they must be."""
+    if _cell_len(text) == len(text):
+        return wrap(text, width, break_on_hyphens=False)
+    return chop_cells(text, width)
 
 
 def _sentence(row: dict[str, str]) -> Text:

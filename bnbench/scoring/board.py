@@ -1,6 +1,7 @@
 """The result of scoring: plain data, ready for JSON, from which every report is made."""
 
 from dataclasses import dataclass, field, is_dataclass
+from functools import cached_property
 from typing import Any
 
 from bnbench.records import Skipped
@@ -73,11 +74,15 @@ class Board:
 
     def rows_of(self, workload: Workload) -> list[tuple[str, list[Row]]]:
         """Return the workload's rows by track, best rank first."""
-        tracks: dict[str, list[Row]] = {}
+        return sorted(self._tracks.get((workload.workload_id, workload.target_level), {}).items())
+
+    @cached_property
+    def _tracks(self) -> dict[tuple[str, str], dict[str, list[Row]]]:
+        found: dict[tuple[str, str], dict[str, list[Row]]] = {}
         for row in self.entries:
-            if (row.workload_id, row.target_level) == (workload.workload_id, workload.target_level):
-                tracks.setdefault(row.track, []).append(row)
-        return sorted(tracks.items())
+            tracks = found.setdefault((row.workload_id, row.target_level), {})
+            tracks.setdefault(row.track, []).append(row)
+        return found
 
     def __str__(self) -> str:
         lines = []
