@@ -61,7 +61,7 @@ def write_kept(name: str, frame: pd.DataFrame) -> Path:
         frame.to_parquet(unfinished, index=False)
         unfinished.replace(file)
     except OSError as error:
-        raise UserError(f"{file} cannot be written ({error.strerror}); nothing was kept") from error
+        raise UserError(f"{file} cannot be written ({error.strerror or error}); nothing was kept") from error
     finally:
         unfinished.unlink(missing_ok=True)
     return file

@@ -107,7 +107,7 @@ def test_file_that_is_written_half_is_not_there(
         raise OSError("No space left on device")
 
     monkeypatch.setattr(pd.DataFrame, "to_parquet", fill_the_disk)
-    with pytest.raises(OSError, match="No space left"):
+    with pytest.raises(UserError, match=r"first.parquet cannot be written \(No space left.*nothing was kept"):
         obtain.obtain(["first"])
     assert list(folder.iterdir()) == []
 
