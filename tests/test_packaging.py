@@ -60,6 +60,13 @@ def test_wheel_holds_the_configuration_and_the_type_marker(wheel: Path) -> None:
     }
     assert expected
     assert expected <= packed
+    page = {
+        path.relative_to(REPOSITORY).as_posix()
+        for folder in ("assets", "templates")
+        for path in (REPOSITORY / "bnbench/reports/page" / folder).iterdir()
+    }
+    assert {path.rpartition(".")[2] for path in page} == {"css", "js", "jinja"}
+    assert page <= packed
     assert {"bnbench/py.typed", *(f"bnbench/records/{name}.schema.json" for name in ("run", "costs"))} <= packed
 
 

@@ -25,7 +25,7 @@ def anchored_scores(across: Across, styles: Mapping[str, Style]) -> Chart:
         title="Anchored score",
         caption=(
             f"Geometric mean of the speed-ups over {len(across.workloads)} workloads with its 95 % interval, one row "
-            "per entry. 1× is the reference."
+            "per entry. 1× is the reference; ≥ and ≤ mark bounds, a hollow ~ what bounds nothing."
         ),
         figure={
             "data": data,
@@ -141,13 +141,16 @@ def ratio_axis(title: str, ratios: list[float]) -> dict[str, Any]:
 def _scored(entry: AcrossEntry, style: Style) -> dict[str, Any]:
     mean, low, high = entry.anchored.mean, entry.anchored.low, entry.anchored.high
     assert mean is not None
+    hollow = "-open" if entry.bound == "undefined" else ""
     trace: dict[str, Any] = {
         "type": "scatter",
         "name": label(entry.entry),
         "x": [shortened(mean)],
         "y": [label(entry.entry)],
-        "mode": "markers",
-        "marker": {"color": style.color, "size": 10, "symbol": style.symbol},
+        "mode": "markers+text",
+        "text": [BOUND_SIGNS[entry.bound].strip()],
+        "textposition": "top center",
+        "marker": {"color": style.color, "size": 10, "symbol": f"{style.symbol}{hollow}"},
         "hovertemplate": f"{BOUND_SIGNS[entry.bound]}%{{x:.3g}}×<extra>%{{fullData.name}}</extra>",
     }
     if low is not None and high is not None:

@@ -1,5 +1,6 @@
 """Charts of one block of a board: learning curves with bands, and how many seeds have reached the target when."""
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -13,6 +14,7 @@ from bnbench.scoring.board import Curves, Workload
 MOST_DRAWN = 8
 """More lines than this are in the legend and drawn when asked for."""
 TABLE_STEPS = 9
+MUCH_LARGER = 10
 
 
 def learning_curves(
@@ -23,12 +25,13 @@ def learning_curves(
     data: list[dict[str, Any]] = []
     for index, curve in enumerate(curves):
         data += _line_with_band(curve, styles[curve.entry], scale, most_points, drawn=index < MOST_DRAWN)
+    scaling = _scaling(workload, curves)
     suffix = " %" if scale != 1.0 else ""
     figure = layout(
         axis("step", range=[0, workload.max_steps], tickformat=","),
-        axis(f"validation {label(workload.metric)}", ticksuffix=suffix),
+        axis(f"validation {label(workload.metric)}", ticksuffix=suffix, **scaling),
         hovermode="x unified",
-        **_target_line(workload, scale),
+        **_target_line(workload, scale, logarithmic="type" in scaling),
     )
     return Chart(
         name="learning_curves",
@@ -36,7 +39,8 @@ def learning_curves(
         caption=(
             f"Validation {workload.metric} against the step, one line per entry: the median over the seeds, within a "
             "band from the first to the third quartile. A diverged seed counts at the trivial predictor's value from "
-            "its death on."
+            f"its death on.{' The axis is logarithmic.' if 'type' in scaling else ''}"
+            f"{' What lies far below is not drawn.' if 'range' in scaling else ''}"
         ),
         figure={"data": data, "layout": figure},
         **_table(curves, lambda curve, index: _quartiles(curve, index, scale, suffix)),
@@ -125,13 +129,29 @@ def _stairs(curve: Curves, style: Style, *, drawn: bool) -> dict[str, Any]:
     }
 
 
-def _target_line(workload: Workload, scale: float) -> dict[str, Any]:
+def _scaling(workload: Workload, curves: Sequence[Curves]) -> dict[str, Any]:
+    """At first an error may be a thousand times the last one, and an R² far below zero: the end must be seen."""
+    drawn = [values[np.isfinite(values)] for curve in curves for values in (curve.low, curve.median, curve.high)]
+    values = np.concatenate(drawn) if drawn else np.zeros(0)
+    if not len(values) or facts_of(workload.metric).in_per_cent:
+        return {}
+    lowest, lower, highest = np.quantile(values, [0.0, 0.1, 1.0]).tolist()
+    if workload.direction == "min":
+        return {"type": "log"} if lowest > 0 and highest > MUCH_LARGER * lowest else {}
+    if lower - lowest <= MUCH_LARGER * (highest - lower):
+        return {}
+    return {"range": [lower - (highest - lower), highest + 0.05 * (highest - lower)]}
+
+
+def _target_line(workload: Workload, scale: float, *, logarithmic: bool) -> dict[str, Any]:
     if workload.target is None:
         return {}
     height = scale * workload.target
     line = {"color": "#5b6574", "width": 1, "dash": "dot"}
     ends = {"xref": "paper", "x0": 0, "x1": 1, "yref": "y", "y0": height, "y1": height}
-    told = {"xref": "paper", "x": 0, "xanchor": "left", "yref": "y", "y": height, "yanchor": "bottom"}
+    # on a logarithmic axis Plotly wants the logarithm for a text, and the number for a line
+    place = math.log10(height) if logarithmic and height > 0 else height
+    told = {"xref": "paper", "x": 0, "xanchor": "left", "yref": "y", "y": place, "yanchor": "bottom"}
     text = f"{label(workload.target_level)} target"
     note = {**told, "text": text, "showarrow": False, "font": {"size": 11, "color": "#5b6574"}}
     return {"shapes": [{"type": "line", "layer": "below", "line": line, **ends}], "annotations": [note]}

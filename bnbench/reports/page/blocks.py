@@ -51,7 +51,7 @@ class Block:
 
 @dataclass(frozen=True)
 class Section:
-    """The blocks of one workload."""
+    """The blocks of one workload, whatever the level and track."""
 
     identifier: str
     workload: str
@@ -75,10 +75,8 @@ def sections(board: Board, styles: Mapping[str, Style]) -> list[Section]:
     by_workload: dict[str, list[Block]] = {}
     for number, source in enumerate(_sources(board)):
         block = _block(source, board.reference, styles, identifier=f"b{number}", most_points=most_points)
-        by_workload.setdefault(source.workload.workload_id, []).append(block)
-    return [
-        Section(f"w{index}", blocks[0].workload, tuple(blocks)) for index, blocks in enumerate(by_workload.values())
-    ]
+        by_workload.setdefault(block.workload, []).append(block)  # by name: each track has an id of its own
+    return [Section(f"w{index}", name, tuple(blocks)) for index, (name, blocks) in enumerate(by_workload.items())]
 
 
 def _sources(board: Board) -> list[_Source]:

@@ -3,6 +3,7 @@
 import base64
 import hashlib
 import json
+from dataclasses import replace
 from functools import cache
 from importlib.resources import files
 from typing import Any
@@ -44,7 +45,8 @@ def to_html(board: Board) -> str:
         num_rows=len(board.entries),
         levels=_distinct(block.level for block in blocks),
         tracks=_distinct(block.track for block in blocks),
-        notes=footnotes(board),
+        legend=footnotes(_without_notes(board)),
+        notes=_general_notes(board),
         provenance=provenance(board),
         skipped=skipped_groups(board),
         num_skipped=len(board.skipped),
@@ -104,6 +106,16 @@ def _library() -> str:
     if "</script" in script.lower() or "<!--" in script:
         raise RuntimeError("plotly.min.js cannot stand in a page: it contains </script or <!--")
     return script
+
+
+def _without_notes(board: Board) -> Board:
+    return replace(board, notes=(), across=tuple(replace(across, notes=()) for across in board.across))
+
+
+def _general_notes(board: Board) -> list[str]:
+    """Return the board's notes but for those that stand in the section across workloads."""
+    shown = {note for across in board.across for note in across.notes}
+    return _distinct(plain(note) for note in board.notes if note not in shown)
 
 
 def _distinct(texts: Any) -> list[str]:

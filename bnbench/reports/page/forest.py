@@ -8,7 +8,8 @@ from bnbench.scoring.board import Estimate
 from bnbench.scoring.speedup import Bound
 
 WIDTH, HEIGHT, MARGIN = 132, 18, 9
-RATIO_TICKS = (0.01, 0.1, 0.25, 0.5, 1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0, 512.0, 1024.0)
+RATIO_TICKS = (0.01, 0.1, 0.25, 0.5, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0, 512.0, 1.5, 3.0, 1.25, 0.8, 1.1, 0.9)
+"""Those that come first are written first, as long as there is room."""
 CLOSEST_TICKS = 26.0
 
 

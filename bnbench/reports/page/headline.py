@@ -16,7 +16,7 @@ def headline(rows: Sequence[Row], workload: Workload, reference: str) -> str:
     if not any(row.is_reference for row in rows):
         return f"The reference {plain(reference)} was not run here, so nothing is compared."
     if len(rows) == 1:
-        return f"Only the reference was run: {plain(rows[0].verdict)}"
+        return f"Only {plain(rows[0].entry)} was run, the reference: there is nothing to compare."
     faster = [row for row in rows if status_of(row) == "faster"]
     if faster:
         best = min(faster, key=lambda row: (row.rank, -(row.speedup.estimate or 0.0)))

@@ -18,7 +18,7 @@ from bnbench.reports.charts.tuning import width_text
 from bnbench.reports.page.blocks import chart_data
 from bnbench.reports.page.forest import Tick, mark, ratio_scale, ratio_ticks
 from bnbench.reports.page.rows import Cell
-from bnbench.scoring.board import Across, AcrossEntry, Board, Tunability
+from bnbench.scoring.board import Across, AcrossEntry, Board, Estimate, Tunability
 
 
 @dataclass(frozen=True)
@@ -102,6 +102,8 @@ def _across(across: Across, styles: Mapping[str, Style], identifier: str) -> Sum
 def _scores(each: AcrossEntry, scale: Any) -> tuple[Cell, ...]:
     score = each.anchored
     interval = "" if score.low is None or score.high is None else f"{score.low:.3g}–{score.high:.3g}"
+    if each.is_reference:
+        score, interval = Estimate(score.mean), "reference"
     told = NOTHING if score.mean is None else f"{BOUND_SIGNS[each.bound]}{score.mean:.3g}×"
     return (
         Cell(told, interval, _key(score.mean), mark(score, scale, bound=each.bound)),

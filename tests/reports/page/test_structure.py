@@ -262,6 +262,47 @@ def test_a_time_to_target_staircase_keeps_every_rise(board_of: Callable[..., Boa
     assert trace["line"]["shape"] == "hv"
 
 
+@pytest.mark.parametrize(
+    ("metric", "direction", "first", "scaled"),
+    [
+        ("rmse", "min", 1000.0, {"type": "log"}),
+        ("rmse", "min", 1.0, {}),
+        ("r2", "max", -1e5, {"range"}),
+        ("accuracy", "max", 0.1, {}),
+    ],
+)
+def test_an_untrained_network_does_not_hide_the_end_of_its_curve(
+    board_of: Callable[..., Board], metric: str, direction: str, first: float, scaled: object
+) -> None:
+    board = board_of(num_workloads=1, tracks=("recipe",))
+    curves = tuple(
+        replace(each, **{name: np.append(first, getattr(each, name)[1:]) for name in ("median", "low", "high")})
+        for each in board.curves
+    )
+    workloads = tuple(replace(each, metric=metric, direction=direction) for each in board.workloads)
+    data = Outline(to_html(replace(board, curves=curves, workloads=workloads))).data()
+    axis = data["b0-data"]["charts"]["b0-learning_curves"]["figure"]["layout"]["yaxis"]
+    assert {key for key in ("type", "range") if key in axis} == set(scaled)
+    if "range" in axis:
+        assert axis["range"][0] > -2
+        assert axis["range"][1] >= max(curve.high.max() for curve in curves)
+
+
+def test_tracks_of_one_workload_stand_under_one_heading(board_of: Callable[..., Board]) -> None:
+    board = board_of(num_workloads=1, levels=("easy", "hard"))
+    page = Outline(to_html(board))
+    assert len([each for each in page.all("section") if each.get("class") == "workload"]) == 1
+    assert len([each for each in page.all("article") if each["id"].startswith("b")]) == 4
+    assert "7 entries on 1 workload, from 28 records." in page.said()
+
+
+def test_a_note_on_scores_across_workloads_stands_there_and_only_there(board: Board) -> None:
+    twice = replace(board, notes=("a note on scores", "of the board", "of the board"))
+    said = Outline(to_html(twice)).said()
+    assert said.count("a note on scores") == 1
+    assert said.count("of the board") == 1
+
+
 def test_bounds_are_drawn_as_arrows_and_what_bounds_nothing_hollow(board: Board) -> None:
     text = to_html(board)
     assert text.count('class="arrow"') > 0
