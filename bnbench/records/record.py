@@ -1,5 +1,6 @@
 """One run record in memory: the fields of run.json, and the history on demand."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -64,17 +65,18 @@ class Record:
             self.path / HISTORY_FILE, metric=self.metric["name"], rows=self.rows, sha256=self.history_sha256
         )
 
-    def history(self) -> dict[str, npt.NDArray[Any]]:
+    def history(self, names: Collection[str] | None = None) -> dict[str, npt.NDArray[Any]]:
         """Return the columns of history.parquet by name, int64 or float64, null as NaN, only the rows of ``seeds``.
 
-        A failed record has no rows. Raises UserError if the file is missing, damaged or disagrees with run.json.
+        ``names`` chooses columns, ``seed`` among them; the whole file is read and checked all the same. A failed record
+        has no rows. Raises UserError if the file is missing, damaged or disagrees with run.json.
         """
         if self.status == "failed":
             return history.to_arrays(history.schema(self.metric["name"]).empty_table())
         table = self.read_table()
         if isinstance(table, str):
             raise UserError(f"{self.path}: {table}")
-        columns = history.to_arrays(table)
+        columns = history.to_arrays(table if names is None else table.select(list(names)))
         if len(self.seeds) == len(self.raw["seeds"]):
             return columns
         kept = np.isin(columns["seed"], [seed["seed"] for seed in self.seeds])

@@ -133,28 +133,43 @@ def _columns(
     if not seeds:
         return {}
     try:
-        columns = record.history()
+        columns = record.history(("seed", "step", "epoch", "samples", f"val_{rules.metric}"))
     except UserError as error:
         skipped.append(Skipped(record.path, str(error).removeprefix(f"{record.path}: ")))
         return {}
     order = np.lexsort((columns["step"], columns["seed"]))
-    return {name: columns[name][order] for name in ("seed", "step", "epoch", "samples", f"val_{rules.metric}")}
+    return {name: column[order] for name, column in columns.items()}
 
 
 def _rows(
     record: Record, columns: dict[str, NDArray[Any]], rules: Rules, skipped: list[Skipped], *, wanted: range
 ) -> dict[int, Floats]:
     """Return the metric (g,) of every seed that was watched to its end."""
+    steps, values = rules.steps(), columns[f"val_{rules.metric}"]
+    seeds = sorted(seed["seed"] for seed in record.seeds)
+    alive = all(seed["status"] != "diverged" for seed in record.seeds)
+    if alive and _all_at(columns["seed"], columns["step"], seeds, steps):
+        found = zip(seeds, values.reshape(len(seeds), len(steps)), strict=True)
+        return {seed: row for seed, row in found if seed in wanted}
     rows: dict[int, Floats] = {}
-    steps = rules.steps()
     for seed in record.seeds:
         if seed["seed"] not in wanted:
             continue
         try:
-            rows[seed["seed"]] = _values(columns["seed"], columns["step"], columns[f"val_{rules.metric}"], seed, steps)
+            rows[seed["seed"]] = _values(columns["seed"], columns["step"], values, seed, steps)
         except RefusedError as refused:
             skipped.append(Skipped(record.path, f"seed {seed['seed']} does not count: {refused}"))
     return rows
+
+
+def _all_at(row_seeds: NDArray[Any], row_steps: NDArray[Any], seeds: list[int], steps: NDArray[np.int64]) -> bool:
+    """Whether the rows are those of all seeds at all steps, as of nearly every record: then nothing is looked for."""
+    if len(row_steps) != len(seeds) * len(steps):
+        return False
+    grid = (len(seeds), len(steps))
+    return bool(
+        (row_steps.reshape(grid) == steps).all() and (row_seeds.reshape(grid) == np.array(seeds)[:, None]).all()
+    )
 
 
 def _numbers(values: Iterable[Any]) -> Floats:
