@@ -52,6 +52,8 @@ def score(
     rows = [row for block in scored.blocks for row in block.rows]
     notes = list(scored.notes)
     shown = [row for row in rows if norms is None or row.norm in norms or row.is_reference]
+    if track is not None and records and not rows:
+        notes.append(f"no record of the {track} track can be scored: they are shown without --track.")
     if len(shown) < len(rows):
         notes.append(f"{len(shown)} of {len(rows)} rows are shown; ranks and corrections count all of them.")
     if records and not any(is_reference(record.entry, record.norm, reference) for record in records):

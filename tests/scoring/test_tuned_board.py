@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from bnbench.errors import UserError
 from bnbench.records.read import load_records
 from bnbench.scoring import Board, answers, score
 from bnbench.scoring.board import Row
@@ -114,6 +115,18 @@ def test_a_track_can_be_asked_for(
     assert {each.track for each in board.entries} == tracks
     assert len(board.workloads) == workloads
     assert len({each.workload for each in board.workloads}) == workloads
+
+
+def test_a_track_without_records_is_said(cell: Callable[..., Path], runs_dir: Path) -> None:
+    cell("none", FAST)
+    board = tuned(runs_dir, track="tuned")
+    assert board.entries == ()
+    assert any("no record of the tuned track can be scored" in note for note in board.notes)
+
+
+def test_an_unknown_track_is_named_with_the_nearest(runs_dir: Path) -> None:
+    with pytest.raises(UserError, match="unknown track 'tune': did you mean 'tuned'"):
+        tuned(runs_dir, track="tune")
 
 
 def test_seeds_trained_as_a_recipe_count_in_the_tuned_track_of_their_cell(
