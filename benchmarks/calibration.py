@@ -22,10 +22,11 @@ from benchmarks.calibration_power import measure_power
 from benchmarks.calibration_report import page
 
 Report = dict[str, Any]
-PARTS: dict[str, Callable[[bool], Report]] = {
-    "intervals": lambda quick: measure_intervals(simulations=500 if quick else 4_000, quick=quick),
-    "aa": lambda quick: measure_aa(num_pairs=20 if quick else 400),
-    "power": lambda quick: measure_power(simulations=400 if quick else 10_000),
+WIDTH = 160
+PARTS: dict[str, Callable[[bool, Path | None], Report]] = {
+    "intervals": lambda quick, keep: measure_intervals(simulations=500 if quick else 4_000, quick=quick),
+    "aa": lambda quick, keep: measure_aa(num_pairs=20 if quick else 400, keep=keep),
+    "power": lambda quick, keep: measure_power(simulations=400 if quick else 10_000),
 }
 
 
@@ -38,7 +39,7 @@ def measure(parts: Sequence[str], *, quick: bool, keep: Path | None = None) -> R
             report[name] = json.loads(path.read_text(encoding="utf-8"))
             continue
         start = time.process_time()
-        report[name] = PARTS[name](quick) | {"processor_seconds": time.process_time() - start}
+        report[name] = PARTS[name](quick, keep) | {"processor_seconds": time.process_time() - start}
         if path is not None:
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(json.dumps(report[name], indent=2), encoding="utf-8")
@@ -65,7 +66,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     elif chosen.markdown:
         print(page(report), end="")
     else:
-        Console().print(Markdown(page(report)))
+        # narrower, the tables lose their columns
+        Console(width=max(WIDTH, Console().width)).print(Markdown(page(report)))
 
 
 if __name__ == "__main__":

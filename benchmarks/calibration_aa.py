@@ -5,7 +5,9 @@ with. Pairs of entries are disjoint sets of seeds, so that the verdicts are inde
 """
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import partial
+from pathlib import Path
 from typing import Any
 from unittest import mock
 
@@ -29,6 +31,7 @@ from bnbench.training.fit import Member, fit
 
 Decide = Callable[[Times, Times], bool]
 Pool = tuple[Times, Times]
+Curves = tuple[Any, Any]
 SEEDS = (8, 16)
 STACK = 250
 TARGETS = (0.8, 0.87)
@@ -37,27 +40,45 @@ MAX_STEPS, EVERY_STEPS = 64, 2
 OTHER_ORDER = 500_000
 
 
-def measure_aa(*, num_pairs: int) -> dict[str, Any]:
+def measure_aa(*, num_pairs: int, keep: Path | None = None) -> dict[str, Any]:
     """Return, for each kind of null, target and number of seeds, how many of the pairs of entries were called real.
 
-    `num_pairs` pairs of entries of 16 seeds, and of the same seeds twice as many of 8.
+    `num_pairs` pairs of entries of 16 seeds, and of the same seeds twice as many of 8. `keep` holds finished trainings.
     """
-    task = load(read_config("digits"))
-    half = num_pairs * max(SEEDS)
-    curves = {
-        "batch": trained(task, "batch", range(half)),
-        "others": trained(task, "batch", range(half, 2 * half)),
-        "order": trained(task, "batch", range(half), order_offset=OTHER_ORDER),
-        "rms": trained(task, "rms", range(half)),
-        "scale": trained(task, "scale", range(half)),
-    }
+    count = num_pairs * max(SEEDS)
+    curves = {name: curves_of(name, count=count, keep=keep) for name in POOL}
     rows = []
     for target in TARGETS:
         times = {name: times_of(each, target) for name, each in curves.items()}
         for kind, pool in nulls(times).items():
             facts = {"kind": kind, "target": target} | described(pool)
             rows += [facts | judged(pool, num_seeds=num_seeds) for num_seeds in SEEDS]
-    return {"max_steps": MAX_STEPS, "every_steps": EVERY_STEPS, "trained": 5 * half, "rows": rows}
+    return {"max_steps": MAX_STEPS, "every_steps": EVERY_STEPS, "trained": len(POOL) * count, "rows": rows}
+
+
+# norm, whether it is the second half of the seeds, and from how far on the order of the rows is taken
+POOL = {
+    "batch": ("batch", False, 0),
+    "others": ("batch", True, 0),
+    "order": ("batch", False, OTHER_ORDER),
+    "rms": ("rms", False, 0),
+    "scale": ("scale", False, 0),
+}
+
+
+def curves_of(name: str, *, count: int, keep: Path | None) -> Curves:
+    """Return the curves of one part of the pool, trained unless `keep` has them."""
+    path = None if keep is None else keep / f"aa-{name}-{count}.npz"
+    if path is not None and path.exists():
+        with np.load(path) as kept:
+            return kept["steps"], kept["values"]
+    norm, others, order_offset = POOL[name]
+    seeds = range(count, 2 * count) if others else range(count)
+    steps, values = trained(load(read_config("digits")), norm, seeds, order_offset=order_offset)
+    if path is not None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        np.savez(path, steps=steps, values=values)
+    return steps, values
 
 
 def nulls(times: dict[str, Times]) -> dict[str, Pool]:
@@ -71,13 +92,28 @@ def nulls(times: dict[str, Times]) -> dict[str, Pool]:
     }
 
 
-def made_equal(first: Times, second: Times) -> Pool:
-    """Return both with the steps of the first in another unit, in which the means over all seeds are equal.
+def made_equal(slower: Times, faster: Times) -> Pool:
+    """Return both, the faster delayed by whole evaluations, in a random share of its seeds by one more.
 
-    Pairing, spread and skewness stay as training made them; the difference goes.
+    Their means are then equal over all seeds, but for what one seed makes. Times stay on the cadence, and seeds pairs.
     """
-    factor = float(np.mean(second.steps) / np.mean(first.steps))
-    return Times(first.steps * factor, first.reached, first.budget), second
+    draws = np.random.default_rng(7).random(len(faster))
+    wanted = float(np.mean(slower.steps))
+
+    def delayed(evaluations: float) -> Times:
+        whole = np.floor(evaluations) + (draws < evaluations % 1)
+        steps = faster.steps + whole * faster.cadence
+        reached = faster.reached & (steps <= faster.budget)
+        return replace(faster, steps=np.minimum(steps, faster.budget), reached=reached)
+
+    few, many = 0.0, faster.budget / faster.cadence
+    while many - few > 1e-4:
+        middle = (few + many) / 2
+        if float(np.mean(delayed(middle).steps)) < wanted:
+            few = middle
+        else:
+            many = middle
+    return slower, delayed(many)
 
 
 def judged(pool: Pool, *, num_seeds: int, decide: Decide | None = None) -> dict[str, Any]:
@@ -128,9 +164,6 @@ def workload(norm: str) -> Config:
         trainer=TrainerConfig(name="cpu", threads=1),
         logger=LoggerConfig(name="none"),
     )
-
-
-Curves = tuple[Any, Any]
 
 
 def trained(task: Task, norm: str, seeds: Sequence[int], *, order_offset: int = 0) -> Curves:
