@@ -49,7 +49,9 @@ def _table(blocks: Sequence[Block], *, level: str, track: str, left_out: Sequenc
         workloads=tuple(block.workload.workload for block in blocks),
         workload_ids=tuple(block.workload.workload_id for block in blocks),
         entries=tuple(entries),
-        notes=tuple(_notes(entries, blocks, left_out, ratios)),
+        notes=tuple(
+            f"across workloads ({level}, {track}): {note}" for note in _notes(entries, blocks, left_out, ratios)
+        ),
     )
 
 
@@ -123,13 +125,15 @@ def _anchored(mean: MeanLogRatio | None) -> Estimate:
 
 
 def _quality(row: Row, block: Block) -> float | None:
-    """Return (final − trivial) ÷ (the reference's final − trivial); None where the reference learns nothing."""
-    anchor = block.rows[block.anchor or 0]
-    trivial = poor_trivial(block.entries[0], block.workload.metric)
-    if trivial is None or row.final.mean is None or anchor.final.mean is None:
+    """Return (final − trivial) ÷ (target − trivial); None where trivial is not known or the target no better.
+
+    Not by the reference's own way, which is nearly none where the reference hardly learns: the ratio would be anything.
+    """
+    trivial, target = poor_trivial(block.entries[0], block.workload.metric), block.workload.target
+    if trivial is None or target is None or row.final.mean is None:
         return None
     sign = 1 if block.workload.direction == "max" else -1
-    gap = sign * (anchor.final.mean - trivial)
+    gap = sign * (target - trivial)
     return sign * (row.final.mean - trivial) / gap if gap > 0 else None
 
 
@@ -174,7 +178,7 @@ def _notes(
     notes = []
     if left_out:
         listed = ", ".join(block.workload.workload for block in left_out)
-        notes.append(f"without target or reference, and so left out across workloads: {listed}.")
+        notes.append(f"left out, without target or reference: {listed}.")
     for entry in entries:
         missing = [
             block.workload.workload for block, ratio in zip(blocks, ratios[entry.entry], strict=True) if ratio is None
@@ -192,5 +196,5 @@ LEGEND = (
     "its 95 % interval is over seeds, the workloads being fixed. Misses count with the budget, so that a bound stays "
     "one (≥, ≤, ~). rank: 1 + the entries significantly faster over all workloads. profile: area under the "
     f"share of workloads within a factor of the best entry, 1 to {LARGEST_RATIO:g}; an entry without a hit has none "
-    "there. quality: (final − trivial) ÷ the same of the reference, mean over the workloads."
+    "there. quality: (final − trivial) ÷ (target − trivial), mean over the workloads; 1 is at the target."
 )

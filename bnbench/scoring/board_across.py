@@ -12,7 +12,7 @@ class AcrossEntry:
 
     `anchored`: geometric mean of the speed-ups against the fixed reference, over `num_workloads`. `profile`: corners
     (ratio to the best, share of workloads within it) of a step function; `profile_area`: its area, 0 to 1. `quality`:
-    mean of (final − trivial) ÷ (the reference's final − trivial). `relative_step`: geometric mean of the step costs.
+    mean of (final − trivial) ÷ (target − trivial). `relative_step`: geometric mean of the step costs.
     """
 
     entry: str

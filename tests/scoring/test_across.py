@@ -62,8 +62,8 @@ def test_the_anchored_score_is_the_geometric_mean_of_the_speedups(runs_dir: Path
     assert (batch.profile_area, none.profile_area) == (1, pytest.approx((0 + 2 / 3 + 1) / 3))
     assert none.profile == ((1.0, 1 / 3), (2.0, 2 / 3), (4.0, 1.0))
     assert batch.hit_rates == (1, 1, 1)
-    assert batch.quality == pytest.approx((0.5 - 0.1) / (0.9 - 0.1))
-    assert none.quality == 1
+    assert batch.quality == pytest.approx((0.5 - 0.1) / (0.95 - 0.1))
+    assert none.quality == pytest.approx((0.9 - 0.1) / (0.95 - 0.1))
 
 
 @pytest.mark.usefixtures("three")
@@ -157,9 +157,18 @@ def test_an_entry_that_is_missing_somewhere_is_said_not_ranked_and_stands_last(c
     assert entry(table, "rms").num_workloads == 1
     assert entry(table, "rms").hit_rates == (1, None)
     assert entry(table, "rms").rank == 3
-    assert any(
-        note.startswith("rms: no speed-up in b; its anchored score is over the other 1 of 2") for note in table.notes
-    )
+    said = "across workloads (hard, recipe): rms: no speed-up in b; its anchored score is over the other 1 of 2"
+    assert any(note.startswith(said) for note in table.notes)
+
+
+def test_quality_is_known_where_the_reference_learns_nothing(cell: Cell, runs_dir: Path) -> None:
+    """As a share of the reference's way it would be anything: 0.1001 is next to the trivial 0.1."""
+    for dataset in ("a", "b"):
+        cell("none", [None] * 8, dataset=dataset, final=0.1001)
+        cell("batch", [50] * 8, dataset=dataset, final=0.95)
+    table = across(runs_dir)
+    assert entry(table, "batch").quality == pytest.approx(1)
+    assert entry(table, "none").quality == pytest.approx(0, abs=1e-3)
 
 
 def test_a_workload_without_the_reference_is_left_out_and_named(cell: Cell, runs_dir: Path) -> None:
@@ -169,7 +178,7 @@ def test_a_workload_without_the_reference_is_left_out_and_named(cell: Cell, runs
     cell("batch", [40] * 8, dataset="c")
     table = across(runs_dir)
     assert table.workloads == ("a", "b")
-    assert any("left out across workloads: c." in note for note in table.notes)
+    assert any("left out, without target or reference: c." in note for note in table.notes)
 
 
 @pytest.mark.parametrize("datasets", [["a"], []])

@@ -104,15 +104,15 @@ def speed_quality_cost(across: Across, styles: Mapping[str, Style]) -> Chart | N
         name="speed_quality_cost",
         title="Speed, quality and cost",
         caption=(
-            "Each entry's anchored score against the quality that it ends with, the reference's way from the trivial "
-            "predictor to its final metric being 100 %. The larger the marker, the dearer a step; hollow: not "
-            "measured. Upper right and small is best."
+            "Each entry's anchored score against the quality that it ends with, the way from the trivial predictor to "
+            "the target being 100 %. The larger the marker, the dearer a step; hollow: not measured. Upper right and "
+            "small is best."
         ),
         figure={
             "data": [_placed(entry, styles[entry.entry]) for entry in known],
             "layout": layout(
                 ratio_axis("speed-up against the reference", [entry.anchored.mean or 1.0 for entry in known]),
-                axis("final quality against the reference", ticksuffix=" %"),
+                axis("final quality, 100 % at the target", ticksuffix=" %"),
                 hovermode="closest",
                 shapes=[_upright_at_one()],
                 constant_keys=True,
