@@ -16,8 +16,10 @@ def restricted_mean(times: Times, *, confidence: float = CONFIDENCE) -> Interval
     """Return RMST(T) = mean of min(t, T) in steps, with its interval cut to the possible range [0, T].
 
     Seeds that all hit at one evaluation have no spread to be seen; rounding to the cadence is the least that is taken.
+    Where none hits, what is counted is the budget, and that is exact.
     """
-    interval = mean_interval(times.steps, confidence=confidence, least_spread=times.rounding_spread)
+    rounding = 0.0 if times.all_missed else times.rounding_spread
+    interval = mean_interval(times.steps, confidence=confidence, least_spread=rounding)
     if interval.low is None or interval.high is None:
         return interval
     return Interval(interval.estimate, max(0.0, interval.low), min(times.budget, interval.high))

@@ -127,3 +127,8 @@ def test_final_needs_no_trivial_value_where_no_seed_is_lost() -> None:
 def test_final_interval_of_an_accuracy_ends_at_one() -> None:
     interval, _ = final_metric(np.array([1.0, 0.9]), np.array([False, False]), trivial=0.1, possible=(0, 1))
     assert interval.high == 1
+
+
+def test_without_a_hit_the_restricted_mean_is_the_budget_exactly() -> None:
+    never = restricted_mean(Times(np.full(8, 800.0), np.zeros(8, bool), 800.0, cadence=20.0))
+    assert (never.estimate, never.low, never.high) == (800, 800, 800)
