@@ -284,3 +284,15 @@ def test_a_damaged_index_takes_nothing_else_from_the_board(runs: Path, capsys: p
 def cell_of(runs: Path, norm: str) -> str:
     (folder,) = runs.glob(f"digits-{norm}-*")
     return folder.name.rpartition("-")[2]
+
+
+def test_html_is_a_page_with_curves_seeds_and_commands(runs: Path, tmp_path: Path) -> None:
+    begin_record(runs / "digits-rms-0123456789ab" / "seeds-0-7-00000000")
+    page = tmp_path / "board.html"
+    assert main([str(runs), "--format", "html", "--output", str(page)]) == 0
+    text = page.read_text(encoding="utf-8")
+    assert text.startswith("<!doctype html>")
+    assert '"b0-learning_curves"' in text
+    assert '"b0-time_to_target"' in text
+    assert "unfinished: no run.json" in text
+    assert text.count('<tbody role="rowgroup" class="entry') == 3
