@@ -76,14 +76,20 @@ class ScheduleConfig:
 
 @dataclass
 class TrainerConfig:
-    """What it runs on: accelerator, devices, numeric precision, threads of one operation on the CPU."""
+    """What it runs on: accelerator, devices on each of how many nodes, numeric precision, threads of one operation.
+
+    More than one device is one process each, with a part of every batch; `sync_batch_statistics` has norms take their
+    statistics over all of it. A process that waits for the others longer than `timeout_seconds` fails.
+    """
 
     name: str = MISSING
     accelerator: str = "cpu"
     devices: int = 1
+    num_nodes: int = 1
     precision: str = "32"
     threads: int = 1
     sync_batch_statistics: bool = True
+    timeout_seconds: float = 1800.0
 
 
 @dataclass
@@ -222,6 +228,8 @@ def _check_numbers(config: Config) -> None:
         "schedule.every_steps": schedule.every_steps,
         "trainer.threads": trainer.threads,
         "trainer.devices": trainer.devices,
+        "trainer.num_nodes": trainer.num_nodes,
+        "trainer.timeout_seconds": trainer.timeout_seconds,
         "model.initialisation_std": config.model.initialisation_std,
     }
     for key, value in not_negative.items():

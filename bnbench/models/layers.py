@@ -35,12 +35,14 @@ class StackableLinear(nn.Linear):
 class StackableDropout(nn.Module):
     """Dropout on a replica's own stream: y = x · 1[u ≥ p] / (1 − p) in training, x in evaluation.
 
-    Any shape. State: the stream's key and step. Source: Srivastava et al. 2014.
+    Any shape, rows first. `first_row` is where in the whole batch the rows at hand begin, where others are elsewhere.
+    State: the stream's key and step. Source: Srivastava et al. 2014.
     """
 
     def __init__(self, probability: float) -> None:
         super().__init__()
         self.probability = probability
+        self.first_row = 0
         self.random = CounterRandom()
 
     def forward(self, inputs: Float[Tensor, "..."]) -> Float[Tensor, "..."]:
@@ -49,19 +51,22 @@ class StackableDropout(nn.Module):
             return inputs
         if self.probability == 1.0:
             return inputs * 0.0
-        return inputs * _kept(self.random, inputs, self.probability).to(inputs.dtype) / (1.0 - self.probability)
+        kept = _kept(self.random, inputs, self.probability, first_row=self.first_row)
+        return inputs * kept.to(inputs.dtype) / (1.0 - self.probability)
 
 
 class StackableAlphaDropout(nn.Module):
     """Dropout to SELU's lower bound ω = −λα on a replica's own stream; mean 0 and variance 1 are kept.
 
     y = a (x · 1[u ≥ p] + ω · 1[u < p]) + b in training, with a = ((1 − p)(1 + p ω²))^(−1/2) and b = −a p ω; x in
-    evaluation. Any shape. State: the stream's key and step. Source: Klambauer et al. 2017 (arXiv:1706.02515).
+    evaluation. Any shape, rows first, from `first_row` of the whole batch on. State: the stream's key and step.
+    Source: Klambauer et al. 2017 (arXiv:1706.02515).
     """
 
     def __init__(self, probability: float) -> None:
         super().__init__()
         self.probability = probability
+        self.first_row = 0
         self.random = CounterRandom()
 
     def forward(self, inputs: Float[Tensor, "..."]) -> Float[Tensor, "..."]:
@@ -72,10 +77,11 @@ class StackableAlphaDropout(nn.Module):
             return inputs * 0.0
         bound, dropped = -SELU_SCALE * SELU_ALPHA, self.probability
         scale = ((1.0 - dropped) * (1.0 + dropped * bound * bound)) ** -0.5
-        return torch.where(_kept(self.random, inputs, dropped), inputs, bound) * scale - scale * dropped * bound
+        kept = _kept(self.random, inputs, dropped, first_row=self.first_row)
+        return torch.where(kept, inputs, bound) * scale - scale * dropped * bound
 
 
-def _kept(random: CounterRandom, inputs: Tensor, probability: float) -> Tensor:
+def _kept(random: CounterRandom, inputs: Tensor, probability: float, *, first_row: int) -> Tensor:
     # the signed 32-bit value lies below this threshold with the wanted probability
     threshold = int(probability * 2**32) - 2**31
-    return random(inputs) >= threshold
+    return random(inputs, first=first_row * inputs[0].numel()) >= threshold

@@ -27,10 +27,18 @@ class ChosenNorm:
     @property
     def entry(self) -> str:
         """Return the contestant's name: the norm and the options that differ from its defaults."""
+        return self.entry_with()
+
+    def entry_with(self, **circumstances: Any) -> str:
+        """Return the contestant's name where it is told by more than its options.
+
+        >>> choose_norm({"name": "batch", "eps": 0.1}).entry_with(sync=False)
+        'batch(eps=0.1, sync=false)'
+        """
         defaults = self.norm.defaults()
         changed = {
             name: value for name, value in self.options.items() if name not in defaults or defaults[name] != value
-        }
+        } | circumstances
         written = ", ".join(f"{name}={_plain(value)}" for name, value in sorted(changed.items()))
         return f"{self.norm.name}({written})" if written else self.norm.name
 

@@ -64,7 +64,7 @@ class NoisyBatch(nn.Module):
     @torch.no_grad()
     def _noise(self, normed: Tensor) -> tuple[Tensor, Tensor]:
         """Return s and m of every element: those of its place in the whole batch, whoever holds it."""
-        first = self.batch.statistics.first_row() * normed.shape[1]
+        first = self.batch.statistics.noise_from * normed.shape[1]
         features = at_least_float32(self.batch.running_mean)
         shift = self.largest_shift * (2 * self.random.uniform(features) - 1)  # of each feature
         scale = 1 + (self.largest_scale - 1) * self.random.uniform(features)

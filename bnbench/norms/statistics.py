@@ -33,14 +33,28 @@ class Shard:
 class BatchStatistics(nn.Module):
     """Sums, means and maxima over the rows of the whole batch, whoever holds them.
 
-    Where training is spread over ranks, `shard` is set on every `BatchStatistics` of the network, and each reduction is
-    over the rows of all ranks: that synchronises any batch-coupled norm without touching the norm. Computed in float32
-    for half precision inputs.
+    Where training is spread over ranks, `shard` is set on every `BatchStatistics` of the network, and in training each
+    reduction is over the rows of all ranks: that synchronises any batch-coupled norm without touching the norm. An
+    evaluation is of one rank. Computed in float32 for half precision inputs.
+
+    `noise_from` is where in the whole batch the rows at hand begin, also where statistics are those of the rank alone:
+    a norm that draws per row draws from there on.
     """
 
     def __init__(self) -> None:
         super().__init__()
-        self.shard: Shard | None = None
+        self._shard: Shard | None = None
+        self.noise_from = 0
+
+    @property
+    def shard(self) -> Shard | None:
+        """Return what this rank holds of the batch, where that is not all of it."""
+        return self._shard if self.training else None
+
+    @shard.setter
+    def shard(self, shard: Shard | None) -> None:
+        self._shard = shard
+        self.noise_from = self.noise_from if shard is None else shard.first_row
 
     def rows(self, values: Float[Tensor, "batch ..."]) -> int:
         """Return the number of rows of the whole batch."""

@@ -59,7 +59,13 @@ def without_rate(config: Mapping[str, Any]) -> dict[str, Any]:
 def result_deciding(config: Mapping[str, Any]) -> dict[str, Any]:
     """Return the flattened keys of a config that decide a result besides entry and seed."""
     flat = flatten(config)
-    return {key: value for key, value in flat.items() if _decides(key)}
+    return {key: value for key, value in flat.items() if _decides(key)} | _world_size(flat)
+
+
+def _world_size(flat: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the number of processes where each takes its own statistics; else it decides nothing."""
+    ranks = flat.get("trainer.devices", 1) * flat.get("trainer.num_nodes", 1)
+    return {"trainer.world_size": ranks} if ranks > 1 and not flat.get("trainer.sync_batch_statistics", True) else {}
 
 
 def _decides(key: str) -> bool:

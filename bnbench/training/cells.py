@@ -5,7 +5,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from bnbench.config import Config, learning_rates, parse_seeds
+from bnbench.config import Config, TrainerConfig, learning_rates, parse_seeds
 from bnbench.datasets import DEFAULT_LOSSES, Task
 from bnbench.errors import UserError
 from bnbench.introduction_defaults import INTRODUCTION_DEFAULTS
@@ -13,6 +13,7 @@ from bnbench.models import model_version
 from bnbench.norms import NORMS, ChosenNorm
 from bnbench.records import ENGINE_VERSION, cell_folder, digest, finished_seeds, run_ids, without_introduction_defaults
 from bnbench.seeding import TUNING_SEEDS
+from bnbench.training.rank_numbers import may_be_batch_coupled, num_ranks, statistics_are_local
 
 RECIPE = "recipe"
 # they choose among learning rates, which takes fewer than telling norms apart
@@ -86,10 +87,14 @@ def plan_cells(config: Config, task: Task, norm: ChosenNorm) -> list[Cell]:
 
 def _cell(config: Config, rate: float, task: Task, norm: ChosenNorm) -> Cell:
     config = replace(config, optimizer=replace(config.optimizer, lr=rate))
-    identity = {"workload": workload_identity(config, task), "entry": entry_identity(norm)}
+    identity = {
+        "workload": workload_identity(config, task),
+        "entry": entry_identity(norm, trainer=config.trainer),
+    }
     cell_id, workload_id = run_ids(identity)
     folder = cell_folder(config.runs_dir, dataset=task.name, norm=norm.norm.name, cell_id=cell_id)
-    return Cell(config, norm.entry, identity, cell_id, workload_id, folder)
+    entry = norm.entry if identity["entry"].get("sync", True) else norm.entry_with(sync=False)
+    return Cell(config, entry, identity, cell_id, workload_id, folder)
 
 
 def workload_identity(config: Config, task: Task) -> dict[str, Any]:
@@ -106,16 +111,23 @@ def workload_identity(config: Config, task: Task) -> dict[str, Any]:
         "budget": asdict(config.budget),
         "trainer": _without_defaults("trainer", {"precision": config.trainer.precision}),
     }
+    if statistics_are_local(config.trainer):
+        identity["trainer"]["world_size"] = num_ranks(config.trainer)
     version = model_version(asdict(config.model))
     if version is not None:
         identity["model"]["version"] = version
     return identity
 
 
-def entry_identity(norm: ChosenNorm) -> dict[str, Any]:
-    """Return what makes a contestant: norm, version, and its options without those at their introduction default."""
+def entry_identity(norm: ChosenNorm, *, trainer: TrainerConfig | None = None) -> dict[str, Any]:
+    """Return what makes a contestant: norm, version, and its options without those at their introduction default.
+
+    A norm of the batch whose statistics the trainer leaves to each process is another one.
+    """
     options = _without_defaults(f"norm.{norm.norm.name}", norm.options)
     identity = {"norm": norm.norm.name, "version": norm.norm.version, "options": options}
+    if trainer is not None and statistics_are_local(trainer) and may_be_batch_coupled(norm):
+        identity["sync"] = False
     # a class path may be read as either kind; a registered norm is of one
     return identity if norm.norm.name in NORMS.names() else identity | {"kind": norm.norm.kind}
 

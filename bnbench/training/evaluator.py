@@ -30,6 +30,8 @@ class Evaluator(lightning.Callback):
     looking after every step took 2 to 4 % of it. So the cadence can move the step, in general by one: a step that
     spoils a parameter and is evaluated counts itself, and else the next one does, by its loss. The replica has no rows
     from that step on and leaves the stack; the others do not notice.
+
+    Of a group of ranks the first evaluates and decides; the others hear who leaves the stack and go on.
     """
 
     def __init__(
@@ -57,8 +59,9 @@ class Evaluator(lightning.Callback):
     def on_train_start(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
         """Evaluate the initial weights and start the clock."""
         module = _training(pl_module)
-        self._best = module.replicas.snapshot()
-        self._observe(module, step=0, train_loss=np.full(self.trajectory.count, np.nan))
+        if module.group.leads:
+            self._best = module.replicas.snapshot()
+            self._observe(module, step=0, train_loss=np.full(self.trajectory.count, np.nan))
         self._resumed_at = time.perf_counter()
 
     def on_train_batch_end(
@@ -74,15 +77,17 @@ class Evaluator(lightning.Callback):
         self.trajectory.train_seconds += time.perf_counter() - self._resumed_at
         self.trajectory.steps = step
         train_loss = self._drop_diverged(module, step=step)
-        if len(self._members):
-            self._observe(module, step=step, train_loss=train_loss)
-        else:
+        if not len(self._members):
             trainer.should_stop = True
+        elif module.group.leads:
+            self._observe(module, step=step, train_loss=train_loss)
         self._resumed_at = time.perf_counter()
 
     def on_train_end(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
         """Measure the test part once, with the weights of each replica's best validation step."""
         module = _training(pl_module)
+        if not module.group.leads:
+            return
         module.replicas.restore(self._best)
         use_threads(self._threads, module.replicas)
         test = evaluate(module.replicas, module.data.test_inputs, module.data.test_labels, task=self.task)
@@ -94,6 +99,7 @@ class Evaluator(lightning.Callback):
         window = module.watch.close_window()
         finite = module.replicas.finite().cpu().numpy()
         bad_step = np.where((window.first_bad_step == 0) & ~finite, step, window.first_bad_step)
+        bad_step = module.group.as_decided(torch.from_numpy(bad_step)).numpy()
         self.trajectory.diverged_at_step[self._members] = bad_step
         good = np.flatnonzero(bad_step == 0)
         if len(good) < len(self._members):

@@ -6,10 +6,13 @@ import threading
 import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
+from functools import partial
 from typing import Literal
 
 import lightning
 import torch
+from lightning.fabric.plugins.environments.lightning import LightningEnvironment
+from torch import Tensor
 
 from bnbench.config import Config, budget_of
 from bnbench.datasets import Task
@@ -20,12 +23,15 @@ from bnbench.training.allocation import keep_freed_memory
 from bnbench.training.cells import refuse_unused
 from bnbench.training.data_order import DataOrder
 from bnbench.training.evaluator import Evaluator, Observer
+from bnbench.training.group import ALONE, Group
 from bnbench.training.history import Trajectory
 from bnbench.training.memory import inputs_fit_on_device
 from bnbench.training.module import ReplicaTraining
 from bnbench.training.optimizers import check_optimizer
+from bnbench.training.rank_numbers import check_ranks
 from bnbench.training.replicas import Replicas
 from bnbench.training.schedules import schedule_factor
+from bnbench.training.spread import check_spread, spread
 from bnbench.training.stacking import stacks_correctly
 from bnbench.training.threads import use_threads
 
@@ -35,10 +41,15 @@ class Precision:
     """The numeric type of parameters and data, and Lightning's name for it."""
 
     dtype: torch.dtype
-    lightning: Literal["32-true", "64-true"]
+    lightning: Literal["32-true", "64-true", "bf16-mixed"]
 
 
-PRECISIONS = {"32": Precision(torch.float32, "32-true"), "64": Precision(torch.float64, "64-true")}
+PRECISIONS = {
+    "32": Precision(torch.float32, "32-true"),
+    "64": Precision(torch.float64, "64-true"),
+    # products in training in bfloat16, parameters, statistics, losses and evaluations in float32
+    "bf16": Precision(torch.float32, "bf16-mixed"),
+}
 
 
 @dataclass(frozen=True)
@@ -56,11 +67,11 @@ def check_training(config: Config, task: Task, norm: ChosenNorm) -> None:
     schedule_factor(asdict(config.schedule), max_steps=budget.max_steps)
     refuse_unused(config)
     if config.trainer.precision not in PRECISIONS:
+        why = ": the loss scale that 16 bits need would be shared by all replicas; bf16 needs none"
+        reason = why if config.trainer.precision == "16" else ""
         raise UserError(
-            f"trainer.precision={config.trainer.precision!r}: {nearest(config.trainer.precision, PRECISIONS)}"
+            f"trainer.precision={config.trainer.precision!r}{reason}: {nearest(config.trainer.precision, PRECISIONS)}"
         )
-    if config.trainer.devices != 1:
-        raise UserError(f"trainer.devices={config.trainer.devices}: one device trains a batch of replicas, expected 1")
     batch_size = budget.batch_size
     if batch_size > len(task.train_inputs):
         raise UserError(
@@ -71,12 +82,13 @@ def check_training(config: Config, task: Task, norm: ChosenNorm) -> None:
             f"budget.batch_size={batch_size}: norm '{norm.entry}' takes statistics over the batch and needs at least "
             f"{norm.norm.minimum_batch} rows"
         )
+    check_ranks(config, norm)
 
 
 def may_stack(config: Config, task: Task, norm: ChosenNorm) -> bool:
     """Return whether this network may train as a stack, from a few steps both ways on the first training rows."""
-    inputs = task.train_inputs[: budget_of(config).batch_size].to(PRECISIONS[config.trainer.precision].dtype)
     torch.set_num_threads(1)
+    inputs = _first_batch(config, task)
     return stacks_correctly(lambda seed: network_of(config, task, norm, seed), inputs=inputs, name=norm.entry)
 
 
@@ -89,9 +101,11 @@ def fit(
     stacked: bool,
     observers: Sequence[Observer] = (),
     keep: Callable[[Replicas], None] = lambda replicas: None,
+    group: Group = ALONE,
 ) -> Trajectory:
     """Train the members together and return their trajectory; equal learning rates must stand side by side.
 
+    Of a group every rank calls this, and the first has the trajectory.
     `keep` is given the replicas at the end, with the weights of the best validation step of each.
 
     Raises KeyboardInterrupt on Ctrl-C, whatever Lightning makes of it; UserError where a file that rows were cut from
@@ -100,7 +114,17 @@ def fit(
     seeds = [member.seed for member in members]
     rates = [member.learning_rate for member in members]
     budget = budget_of(config)
-    replicas = Replicas([network_of(config, task, norm, seed) for seed in seeds], stacked=stacked, seeds=seeds)
+
+    def spread_network(seed: int) -> torch.nn.Module:
+        return spread(network_of(config, task, norm, seed), group, batch_size=budget.batch_size)
+
+    if group.is_spread and not group.local_statistics:
+        whole, parted = (
+            Replicas([build(seeds[0])], stacked=stacked, seeds=seeds[:1])
+            for build in (partial(network_of, config, task, norm), spread_network)
+        )
+        check_spread(whole, parted, group, inputs=_first_batch(config, task), name=norm.entry)
+    replicas = Replicas([spread_network(seed) for seed in seeds], stacked=stacked, seeds=seeds)
     module = ReplicaTraining(
         replicas,
         task,
@@ -108,6 +132,7 @@ def fit(
         learning_rates=rates,
         schedule=schedule_factor(asdict(config.schedule), max_steps=budget.max_steps),
         inputs_on_host=not inputs_fit_on_device(config, task),
+        group=group,
     )
     trajectory = Trajectory(len(members), maximise=task.direction == "max")
     threads = config.trainer.threads
@@ -123,7 +148,7 @@ def fit(
     use_threads(threads, replicas)
     keep_freed_memory()
     order = DataOrder(seeds, num_rows=len(task.train_inputs), batch_size=budget.batch_size)
-    _run(_trainer(config, evaluator), module, order)
+    _run(_trainer(config, evaluator, group), module, order)
     module.data.check_unchanged()
     keep(replicas)
     return trajectory
@@ -136,14 +161,21 @@ def network_of(config: Config, task: Task, norm: ChosenNorm, seed: int = 0) -> t
     )
 
 
-def _trainer(config: Config, evaluator: Evaluator) -> lightning.Trainer:
+def _first_batch(config: Config, task: Task) -> Tensor:
+    return task.train_inputs[: budget_of(config).batch_size].to(PRECISIONS[config.trainer.precision].dtype)
+
+
+def _trainer(config: Config, evaluator: Evaluator, group: Group) -> lightning.Trainer:
     # Lightning announces devices and its own hints on every construction; a sweep constructs it hundreds of times
     logging.getLogger("lightning.pytorch").setLevel(logging.WARNING)
     accelerator = config.trainer.accelerator
     try:
         return lightning.Trainer(
             accelerator=accelerator,
-            devices=config.trainer.devices,
+            # One device to Lightning, also where several ranks train: it would broadcast a flag before every step and
+            # wait for it. What the ranks have to exchange, module and evaluator do.
+            devices=1 if group.device.index is None else [group.device.index],
+            plugins=[LightningEnvironment()],
             precision=PRECISIONS[config.trainer.precision].lightning,
             max_steps=budget_of(config).max_steps,
             max_epochs=-1,

@@ -26,10 +26,11 @@ from bnbench.records import (
 from bnbench.training.by_rows import fill_in_by_rows
 from bnbench.training.cells import Cell, index_of, plan_cells
 from bnbench.training.evaluator import Observer
-from bnbench.training.fit import Member, check_training, fit, may_stack, network_of
+from bnbench.training.fit import Member, check_training, may_stack, network_of
 from bnbench.training.history import Trajectory
 from bnbench.training.memory import replicas_that_fit
 from bnbench.training.outcome import describe, environment, history_of, seed_results
+from bnbench.training.ranks import Fit, training_for
 
 
 @dataclass
@@ -82,7 +83,7 @@ def run_job(
     task: Task | None = None,
     wait: bool = False,
 ) -> list[CellReport]:
-    """Train what is missing of a configuration's cells; return what became of each.
+    """Train what is missing of a configuration's cells, here or in processes of the job; return what became of each.
 
     A cell that another process trains is left to it, or with `wait` looked at again once that is done: the other may
     have been asked for fewer seeds. An exception in training becomes a `failed` record and an error
@@ -120,7 +121,16 @@ def run_job(
             [cell for cell in mine if missing[cell.cell_id]],
             missing,
             reports,
-            Setting(config, task, norm, tuple(experiments), environment(config, command), observe, limit),
+            Setting(
+                config,
+                task,
+                norm,
+                tuple(experiments),
+                environment(config, command),
+                observe,
+                limit,
+                locks.enter_context(training_for(config)),
+            ),
         )
     return list(reports.values())
 
@@ -136,6 +146,7 @@ class Setting:
     environment: dict[str, Any]
     observe: Observe
     limit: int
+    fit: Fit
 
 
 def _train(
@@ -186,7 +197,9 @@ def _train_chunk(parts: list[Part], reports: dict[str, CellReport], setting: Set
     mirrors = setting.observe(parts, setting.task)
     records = []
     try:
-        trajectory = fit(setting.config, setting.task, setting.norm, members, stacked=stacked, observers=mirrors)
+        trajectory = setting.fit(
+            setting.config, setting.task, setting.norm, members, stacked=stacked, observers=mirrors
+        )
         for part in parts:
             records.append(_record(part, trajectory, setting))
             report = reports[part.cell.cell_id]

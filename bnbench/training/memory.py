@@ -23,6 +23,8 @@ SHARE_OF_INPUTS = 0.25
 def replicas_that_fit(config: Config, task: Task, network: nn.Module) -> int:
     """Return how many replicas of this network can train together in half of the free memory; at least 1."""
     usable = SHARE_OF_MEMORY * free_bytes(config.trainer.accelerator)
+    if not is_gpu(config.trainer.accelerator):
+        usable /= config.trainer.devices  # each a process, and all in one memory
     return max(1, int(usable / bytes_per_replica(config, task, network)))
 
 

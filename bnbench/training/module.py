@@ -10,6 +10,7 @@ from torch import Tensor
 from torch.optim.lr_scheduler import LambdaLR
 
 from bnbench.datasets import Task
+from bnbench.training.group import ALONE, Group
 from bnbench.training.losses import row_losses
 from bnbench.training.optimizers import StackedOptimizer, clip_gradients
 from bnbench.training.replicas import Replicas
@@ -20,7 +21,10 @@ from bnbench.training.watch import LossWatch
 class ReplicaTraining(lightning.LightningModule):
     """Trains a stack of replicas on the rows of a task; a batch is (R, B) row numbers.
 
-    The loss that goes backward is the sum over replicas: the gradient of each is that of training alone.
+    The loss that goes backward is the sum over replicas: the gradient of each is that of training alone. Where a group
+    of ranks trains them, each takes its rows of every batch and its part of the mean over the whole batch; losses and
+    gradients are then added up. Not by torch's DistributedDataParallel, to which a parameter is of one shape for good:
+    here replicas that diverge leave.
     """
 
     def __init__(
@@ -32,11 +36,13 @@ class ReplicaTraining(lightning.LightningModule):
         learning_rates: Sequence[float],
         schedule: Callable[[int], float],
         inputs_on_host: bool = False,
+        group: Group = ALONE,
     ) -> None:
         super().__init__()
         self.replicas = replicas
         self.data = TaskTensors(task, on_host=inputs_on_host)
-        self.watch = LossWatch(replicas.count)
+        self.group = group
+        self.watch = LossWatch(replicas.count, total=group.sum)
         self.schedule = schedule
         self._alive: Tensor | None = None
         self._row_losses = row_losses(task.loss)
@@ -48,10 +54,20 @@ class ReplicaTraining(lightning.LightningModule):
         """Return the summed loss of the replicas still in the stack."""
         if self._alive is not None:
             rows = rows[self._alive.to(rows.device)]
-        inputs, labels = self.data.cut(rows)
-        losses = self._row_losses(self.replicas(inputs), labels).mean(1)
+        losses = self._spread_losses(rows) if self.group.is_spread else self._losses(rows).mean(1)
         self.watch.add(losses.detach())
         return losses.sum()
+
+    def _losses(self, rows: Int64[Tensor, "replicas batch"]) -> Float[Tensor, "replicas batch"]:
+        inputs, labels = self.data.cut(rows)
+        return self._row_losses(self.replicas(inputs), labels)
+
+    def _spread_losses(self, rows: Int64[Tensor, "replicas batch"]) -> Float[Tensor, " replicas"]:
+        if self.group.local_statistics:
+            # running statistics are the first rank's, as they are in evaluation: some norms train with them
+            self.group.take_from_first(self.replicas.buffers_stacked)
+        batch_size = rows.shape[1]
+        return self._losses(rows[:, self.group.own_rows(batch_size)]).sum(1) / batch_size
 
     def transfer_batch_to_device(self, batch: Tensor, device: torch.device, dataloader_idx: int) -> Tensor:
         """Leave row numbers on the CPU where the rows are: cut there, they would have to come back."""
@@ -67,7 +83,8 @@ class ReplicaTraining(lightning.LightningModule):
         return {"optimizer": self._optimizer.torch, "lr_scheduler": {"scheduler": scheduler, "interval": "step"}}
 
     def on_before_optimizer_step(self, optimizer: torch.optim.Optimizer) -> None:
-        """Clip each replica by itself and hand the gradients to the optimizer."""
+        """Add up the gradients of all ranks, clip each replica by itself and hand them to the optimizer."""
+        self.group.sum_gradients(self._optimizer.stacks)
         if self._options["clip_gradient_norm"] is not None:
             clip_gradients(self._optimizer.stacks, self._options["clip_gradient_norm"])
         self._optimizer.take_gradients()

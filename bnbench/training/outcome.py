@@ -18,6 +18,7 @@ from bnbench.datasets import Task
 from bnbench.records import SCHEMA_VERSION, History
 from bnbench.training.cells import Cell
 from bnbench.training.history import Integers, Trajectory
+from bnbench.training.rank_numbers import num_ranks
 from bnbench.training.recorded import describe_shape
 
 DISTRIBUTIONS = ("bnbench", "torch", "lightning", "numpy", "scikit-learn")
@@ -107,6 +108,7 @@ def environment(config: Config, command: str) -> dict[str, Any]:
         "processor": processor(),
         "device": torch.cuda.get_device_name(0) if on_gpu else "cpu",
         "threads": config.trainer.threads,
+        "ranks": num_ranks(config.trainer),
         "dataset_path": config.dataset.path,
         "commit": _commit(),
         "versions": {name: _version(name) for name in DISTRIBUTIONS},

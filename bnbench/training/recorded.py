@@ -45,7 +45,7 @@ def norm_of(record: Record, config: Config) -> ChosenNorm:
     Raises UserError where it cannot be imported, or where it or the model has changed since.
     """
     norm = choose_norm(config.norm)
-    if canonical_json(entry_identity(norm)) != canonical_json(record.identity["entry"]):
+    if canonical_json(entry_identity(norm, trainer=config.trainer)) != canonical_json(record.identity["entry"]):
         raise UserError(f"norm '{norm.entry}' has changed since {record.path} was recorded")
     version = model_version(asdict(config.model))
     if version != _at(record.identity["workload"], "model").get("version"):

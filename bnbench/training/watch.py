@@ -1,5 +1,6 @@
 """What the minibatch losses of each replica say: their mean, spikes, the step they stopped being finite at."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -27,12 +28,14 @@ class LossWatch:
     """Collects the (R,) minibatch losses of every step; reads them only at evaluations, off the clock.
 
     A spike is a loss above the median of the last 100 by more than 6 robust standard deviations (1.4826 · MAD).
+    `total` makes of the losses (steps, R) those of whole batches, where each rank adds a part of them.
     """
 
-    def __init__(self, count: int) -> None:
+    def __init__(self, count: int, *, total: Callable[[Tensor], Tensor] = lambda losses: losses) -> None:
         self.spikes = np.zeros(count, dtype=np.int64)
         self.max_loss = np.full(count, -np.inf)
         self._members = np.arange(count)
+        self._total = total
         self._steps: list[Tensor] = []
         self._past: Floats = np.empty((0, count))
         self._step = 0
@@ -47,7 +50,9 @@ class LossWatch:
 
     def close_window(self) -> Window:
         """Return what happened since the last call, and forget the single losses."""
-        losses = torch.stack(self._steps).double().cpu().numpy() if self._steps else np.empty((0, len(self._members)))
+        losses = np.empty((0, len(self._members)))
+        if self._steps:
+            losses = self._total(torch.stack(self._steps)).double().cpu().numpy()
         self._steps = []
         finite = np.isfinite(losses)
         alive = np.logical_and.accumulate(finite, axis=0)  # false from the first bad step on

@@ -11,9 +11,13 @@ from bnbench.training.fit import check_training
 
 CASES = [
     ({"budget__batch_size": 91}, r"budget.batch_size=91 is more than the 90 training rows of 'toy'"),
-    ({"trainer__precision": "16"}, r"trainer.precision='16': .*Choose from: 32, 64"),
-    ({"trainer__precision": "bf16"}, r"trainer.precision='bf16': .*Choose from: 32, 64"),
-    ({"trainer__devices": 2}, r"trainer.devices=2"),
+    (
+        {"trainer__precision": "16"},
+        r"trainer.precision='16': the loss scale .*Choose from: 32, 64, bf16",
+    ),
+    ({"trainer__precision": "8"}, r"trainer.precision='8': Choose from: 32, 64, bf16"),
+    ({"trainer__devices": 2}, r"trainer.devices=2: arrays in memory stay in their process"),
+    ({"trainer__devices": 17}, r"trainer.devices=17: budget.batch_size=16 leaves some without a row"),
     ({"optimizer__name": "lbfgs"}, r"optimizer 'lbfgs' is unknown or mixes .*Choose from: adam, adamw, momentum, sgd"),
     ({"optimizer__name": "adma"}, r"did you mean 'adam'\?"),
     ({"schedule__name": "linear"}, r"schedule 'linear' is unknown"),

@@ -45,6 +45,7 @@ class SteppedStack:
             schedule=schedule_factor(asdict(config.schedule), max_steps=budget_of(config).max_steps),
         )
         self.module.to(device=device, dtype=PRECISIONS[config.trainer.precision].dtype)
+        self._in_half = config.trainer.precision == "bf16"
         made: dict[str, Any] = self.module.configure_optimizers()
         self._optimizer: torch.optim.Optimizer = made["optimizer"]
         self._schedule = made["lr_scheduler"]["scheduler"]
@@ -66,7 +67,8 @@ class SteppedStack:
     def forward(self) -> Tensor:
         """Return the loss of the batch, summed over the replicas."""
         self.module.replicas.train()
-        return self.module.training_step(self._rows, 0)
+        with torch.autocast(self.device.type, dtype=torch.bfloat16, enabled=self._in_half):
+            return self.module.training_step(self._rows, 0)
 
     def clear(self) -> None:
         """Forget the gradients, and the losses kept for the next evaluation."""
