@@ -41,7 +41,9 @@ from bnbench.training.cells import plan_cells
 from bnbench.training.fit import check_training, network_of
 from bnbench.training.job import CellReport, JobObserver, Part, run_job
 from bnbench.training.mirror import Mirror, check_logger
+from bnbench.training.nodes import Leader, follow
 from bnbench.training.progress import Progress
+from bnbench.training.rank_numbers import launched
 
 
 @hydra.main(version_base="1.3", config_path=str(CONF), config_name="config")
@@ -181,6 +183,8 @@ def main() -> None:
     # what the libraries below deprecate among themselves is nothing a user can mend
     warnings.filterwarnings("ignore", module="lightning")
     warnings.formatwarning = lambda message, *_, **__: f"warning: {message}\n"
+    if launched().rank > 0:
+        sys.exit(follow_in_words())
     sys.argv[1:] = multirun_first(sys.argv[1:])
     begin_sweep()
     try:
@@ -199,7 +203,17 @@ def main() -> None:
         code = 1
     finally:
         end_sweep()
+        Leader.end()
     sys.exit(code)
+
+
+def follow_in_words() -> int:
+    """Train what the first of the launched processes asks for; return the exit code, after one line if that fails."""
+    try:
+        return follow()
+    except Exception as error:
+        sys.stderr.write(f"process {launched().rank} of {launched().size}: {said_of(error)}\n")
+        return 1
 
 
 if __name__ == "__main__":

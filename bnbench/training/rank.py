@@ -21,6 +21,7 @@ from torch import distributed
 from bnbench.datasets import load
 from bnbench.errors import UserError
 from bnbench.norms import choose_norm
+from bnbench.training.evaluator import Observer
 from bnbench.training.fit import fit
 from bnbench.training.group import Group
 from bnbench.training.history import Observation, Trajectory
@@ -73,22 +74,23 @@ def join(arguments: argparse.Namespace) -> torch.device:
     return device
 
 
-def serve(asked: dict[str, Any], reports: Reports, *, rank: int, size: int, device: torch.device) -> None:
-    """Train one batch of replicas together with the other ranks; the first reports what comes of it."""
+def take_part(
+    asked: dict[str, Any], observers: Sequence[Observer], *, rank: int, size: int, device: torch.device
+) -> Trajectory:
+    """Train one batch of replicas together with the other ranks; the first evaluates and has the trajectory."""
     config, members, checksum, stacked = read_request(asked)
     task = load(config.dataset)
     if task.checksum != checksum:
         raise UserError(f"the data of '{task.name}' are not what they were when the job began")
-    trajectory = fit(
+    return fit(
         config,
         task,
         choose_norm(config.norm),
         members,
         stacked=stacked,
-        observers=[reports] if rank == 0 else [],
+        observers=observers,
         group=Group(rank, size, device, local_statistics=statistics_are_local(config.trainer)),
     )
-    reports.tell(ended=ending_told(trajectory))
 
 
 def read_arguments(arguments: Sequence[str]) -> argparse.Namespace:
@@ -110,7 +112,9 @@ def main() -> NoReturn:
     try:
         device = join(arguments)
         while True:
-            serve(asked.get(), reports, rank=arguments.rank, size=arguments.size, device=device)
+            observers = [reports] if arguments.rank == 0 else []
+            trajectory = take_part(asked.get(), observers, rank=arguments.rank, size=arguments.size, device=device)
+            reports.tell(ended=ending_told(trajectory))
     except BaseException as error:
         reports.tell(error={"type": type(error).__name__, "message": str(error), "traceback": traceback.format_exc()})
     # not by the interpreter's own end, which waits for threads and collectives that wait for others

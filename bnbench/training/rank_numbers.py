@@ -1,5 +1,8 @@
 """Over how many processes a configuration is spread, and what that decides."""
 
+import os
+from dataclasses import dataclass
+
 import torch
 
 from bnbench.config import Config, TrainerConfig, budget_of
@@ -16,6 +19,23 @@ def num_ranks(trainer: TrainerConfig) -> int:
 def statistics_are_local(trainer: TrainerConfig) -> bool:
     """Return whether each process takes the statistics of its own rows: then their number decides results."""
     return num_ranks(trainer) > 1 and not trainer.sync_batch_statistics
+
+
+@dataclass(frozen=True)
+class Launched:
+    """Which of how many processes of a launcher this is, and which of those on its node."""
+
+    rank: int = 0
+    size: int = 1
+    local_rank: int = 0
+
+
+def launched() -> Launched:
+    """Return what a launcher such as torchrun says of this process; one of one where there is none."""
+    told = [os.environ.get(name, "") for name in ("RANK", "WORLD_SIZE", "LOCAL_RANK")]
+    if "MASTER_ADDR" not in os.environ or not all(text.isdecimal() for text in told):
+        return Launched()
+    return Launched(*map(int, told))
 
 
 def may_be_batch_coupled(norm: ChosenNorm) -> bool:
@@ -41,6 +61,14 @@ def check_ranks(config: Config, norm: ChosenNorm) -> None:
         )
     if config.dataset.source == "arrays":
         raise UserError(f"{asked}: arrays in memory stay in their process; expected 1, or a data set from a file")
+    size = launched().size
+    if size not in (1, ranks):
+        raise UserError(f"{asked}: {size} processes were launched, expected {ranks}; or launch none, on one node")
+    if size == 1 and trainer.num_nodes > 1:
+        raise UserError(
+            f"{asked}: start bnbench.train on every node by a launcher, e.g. torchrun --nnodes={trainer.num_nodes} "
+            f"--nproc-per-node={trainer.devices} --node-rank=… --master-addr=… --master-port=… -m bnbench.train …"
+        )
     available = torch.cuda.device_count()
     if uses_gpus(trainer) and trainer.devices > available:
         raise UserError(f"{asked}: there are {available} GPUs here; trainer=ddp_cpu trains on the CPU")

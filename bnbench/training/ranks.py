@@ -25,7 +25,8 @@ from bnbench.training.evaluator import Observer
 from bnbench.training.fit import Member, fit
 from bnbench.training.history import Trajectory
 from bnbench.training.messages import read_ending, read_observation, request
-from bnbench.training.rank_numbers import num_ranks, uses_gpus
+from bnbench.training.nodes import Leader
+from bnbench.training.rank_numbers import launched, num_ranks, uses_gpus
 
 # of a rank that reports an error: so long, another may turn out to have died, and to be why
 SECONDS_TO_FIND_THE_CAUSE = 2.0
@@ -58,6 +59,9 @@ def training_for(config: Config) -> Iterator[Fit]:
     """Yield what trains the replicas of a job: this process, or as many as its trainer asks for."""
     if num_ranks(config.trainer) == 1:
         yield fit
+        return
+    if launched().size > 1:
+        yield Leader.fit
         return
     ranks = Ranks(config.trainer)
     try:

@@ -3,6 +3,9 @@
 import json
 import os
 import signal
+import socket
+import subprocess
+import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -15,6 +18,7 @@ from bnbench.records import load_records
 
 pytestmark = pytest.mark.slow
 
+ROOT = Path(__file__).parents[2]
 SPREAD = ("trainer=ddp_cpu",)
 FOREVER = (*SPREAD, "norm=none", "budget.max_steps=1000000", "budget.eval_every_steps=50")
 STRANGER = """
@@ -205,3 +209,39 @@ def test_a_ladder_of_targets_is_measured_by_the_ranks_too(command: Any) -> None:
     assert run.code == 0, run.said
     (ladder,) = (command.runs / "targets").glob("*.json")
     assert json.loads(ladder.read_text())["metric"]
+
+
+def test_two_nodes_are_led_by_the_first_process_and_train_the_same_cell(
+    command: Any, folder: Path, histories: Any, tmp_path: Path
+) -> None:
+    """Two launchers, each of one node, on the loopback interface: what would be started on every node of a cluster."""
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    sweep = ("-m", "norm=batch,none", "trainer=ddp_cpu", "trainer.devices=1", "trainer.num_nodes=2")
+    launcher = ("--nnodes=2", "--nproc-per-node=1", "--master-addr=127.0.0.1", f"--master-port={port}")
+    task = ("-m", "bnbench.train", *command.defaults, *sweep)
+    nodes = [
+        subprocess.Popen(
+            [sys.executable, "-m", "torch.distributed.run", *launcher, f"--node-rank={node}", *task],
+            cwd=folder,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            env={**os.environ, "PYTHONPATH": str(ROOT), "GLOO_SOCKET_IFNAME": "lo", "OMP_NUM_THREADS": "1"},
+        )
+        for node in (0, 1)
+    ]
+    said = [node.communicate(timeout=200)[0] for node in nodes]
+    assert [node.returncode for node in nodes] == [0, 0], said
+    assert [text.count("trained 2 seeds") for text in said] == [2, 0]
+    assert command("-m", "norm=batch,none", f"runs_dir={tmp_path / 'alone'}").code == 0
+    one, other = histories(command.runs), histories(tmp_path / "alone")
+    assert one.keys() == other.keys()
+    for key, columns in one.items():
+        np.testing.assert_allclose(columns["val_loss"], other[key]["val_loss"], rtol=0, atol=1e-5)
+
+
+def test_nodes_without_a_launcher_are_refused_with_the_command(command: Any) -> None:
+    run = command(*SPREAD, "trainer.num_nodes=2")
+    assert run.code == 1
+    assert "torchrun --nnodes=2 --nproc-per-node=2 --node-rank=" in run.said
