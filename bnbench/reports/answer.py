@@ -1,7 +1,7 @@
 """The plain answer of a sweep over a table: which norm to use, at which learning rate, and what is not decided."""
 
 from pathlib import PurePath
-from typing import IO
+from typing import IO, Literal
 
 from rich.console import Console, RenderableType
 from rich.padding import Padding
@@ -43,11 +43,14 @@ def _rich_table(answer: Answer, *, stacked: bool) -> Table:
     header = {column: column for column in COLUMNS} | {
         column: f"{column} {answer.metric}" for column in ("final", "test")
     }
-    made = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, header_style="bold")
-    for column in COLUMNS:
-        made.add_column(Text(header[column]), justify="right" if column in ("lr", "diverged") else "left")
+    # a terminal of 80 columns has no room for a column of noughts, and what diverged is in the notes as well
+    columns = [column for column in COLUMNS if column != "diverged" or any(each.diverged for each in answer.contenders)]
+    made = Table(box=None, padding=(0, 1 if stacked else 2, 0, 0), pad_edge=False, header_style="bold")
+    for column in columns:
+        justify: Literal["left", "right"] = "right" if column in ("lr", "diverged") else "left"
+        made.add_column(Text(header[column]), justify=justify, overflow="fold")
     for row in table(answer):
-        made.add_row(*(Text(row[column].replace(" [", "\n[") if stacked else row[column]) for column in COLUMNS))
+        made.add_row(*(Text(row[column].replace(" [", "\n[") if stacked else row[column]) for column in columns))
     return made
 
 
@@ -152,8 +155,8 @@ def notes(answer: Answer) -> list[str]:
     if answer.other_ladders:
         said.append(f"{answer.other_ladders} records were made under other targets; the newest holds for all.")
     said.append(
-        f"Final {metric}: the validation part after the last step; test {metric}: the test part at the step that is best "
-        "on the validation part. No different: the 95 % interval of the paired difference of finals lies within "
+        f"Final {metric}: the validation part after the last step; test {metric}: the test part at the step that is "
+        "best on the validation part. No different: the 95 % interval of the paired difference of finals lies within "
         f"{MARGIN_SHARE:.0%} of the way from the trivial predictor to '{answer.reference}'. Steps and final {metric} "
         "are two families of tests, each Holm-corrected."
     )
