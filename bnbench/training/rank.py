@@ -7,11 +7,13 @@ so does the job that started it, however that went.
 import argparse
 import json
 import os
+import shutil
 import sys
 import threading
 import traceback
 from collections.abc import Sequence
 from datetime import timedelta
+from pathlib import Path
 from queue import SimpleQueue
 from typing import Any, NoReturn
 
@@ -46,13 +48,17 @@ class Reports:
         self.tell(observation=observation_told(observation))
 
 
-def requests() -> "SimpleQueue[dict[str, Any]]":
-    """Return what is asked, read by a thread that ends this process, whatever it does, once nobody can ask any more."""
+def requests(folder: Path) -> "SimpleQueue[dict[str, Any]]":
+    """Return what is asked, read by a thread that ends this process, whatever it does, once nobody can ask any more.
+
+    The folder of the job's ranks goes with it: the job may have been killed.
+    """
     asked: SimpleQueue[dict[str, Any]] = SimpleQueue()
 
     def read() -> None:
         for line in sys.stdin:
             asked.put(json.loads(line))
+        shutil.rmtree(folder, ignore_errors=True)
         os._exit(0)
 
     threading.Thread(target=read, daemon=True).start()
@@ -108,7 +114,7 @@ def main() -> NoReturn:
     """Serve requests until there can be none; an error is reported, and the job then ends all ranks."""
     reports = Reports()
     arguments = read_arguments(sys.argv[1:])
-    asked = requests()
+    asked = requests(Path(arguments.meet_at).parent)
     try:
         device = join(arguments)
         while True:

@@ -175,11 +175,15 @@ def test_ranks_end_with_the_job_that_started_them_however_it_ends(
     command: Any, folder: Path, number: signal.Signals
 ) -> None:
     run = command.start(*FOREVER)
-    assert len(wait_for_training(folder, run)) == 2
+    ranks = wait_for_training(folder, run)
+    words = Path(f"/proc/{ranks[0]}/cmdline").read_text().split("\0")
+    (meeting,) = [Path(word.partition("=")[2]) for word in words if word.startswith("--meet-at=")]
+    assert meeting.parent.is_dir()
     run.send(number)
     assert run.wait().code in (1, -number)
     assert "Traceback" not in run.said
     wait_until(lambda: ranks_in(folder) == [], run, seconds=20)
+    assert not meeting.parent.exists(), "nor does the folder in which they met stay"
     assert ("Interrupted. Finished cells are kept" in run.said) == (number == signal.SIGINT)
     assert load_records(command.runs).records == []
 
