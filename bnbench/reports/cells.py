@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from bnbench.metric_facts import facts_of
 from bnbench.scoring.across import LEGEND as ACROSS_LEGEND
-from bnbench.scoring.board import Board, Row, Workload
+from bnbench.scoring.board import Across, AcrossEntry, Board, Row, Workload
 from bnbench.scoring.intervals import CONFIDENCE
 from bnbench.scoring.tunability import LEGEND as TUNABILITY_LEGEND
 
@@ -83,6 +83,11 @@ def cells(row: Row, workload: Workload) -> dict[str, str]:
         "verdict": row.verdict,
     }
     return {column: plain(text) for column, text in texts.items()}
+
+
+def across_rank(entry: AcrossEntry, across: Across) -> str:
+    """Return an entry's rank over all workloads, "–" where it has no speed-up in some and so is not ranked."""
+    return str(entry.rank) if entry.num_workloads == len(across.workloads) else NOTHING
 
 
 def ratio_text(value: float | None) -> str:

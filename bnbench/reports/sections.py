@@ -4,6 +4,7 @@ from bnbench.reports.cells import (
     BOUND_SIGNS,
     NOTHING,
     Block,
+    across_rank,
     estimate_text,
     interval_text,
     plain,
@@ -101,7 +102,7 @@ def _across(across: Across, *, everything: bool) -> list[Block]:
     goal = "target given by hand" if across.target_level == "given" else f"{across.target_level} targets"
     measured = any(entry.relative_step is not None for entry in across.entries)
     columns = ACROSS if measured else ACROSS[:-1]
-    found = [Block(name, plain(goal), tuple(map(_across_cells, across.entries)), columns)]
+    found = [Block(name, plain(goal), tuple(_across_cells(entry, across) for entry in across.entries), columns)]
     if everything and len(across.workloads) <= MOST_WORKLOADS:
         for what in ("hit rates", "speed-ups"):
             rows = tuple(_of_workload(across, index, what) for index in range(len(across.workloads)))
@@ -110,10 +111,10 @@ def _across(across: Across, *, everything: bool) -> list[Block]:
     return found
 
 
-def _across_cells(entry: AcrossEntry) -> dict[str, str]:
+def _across_cells(entry: AcrossEntry, across: Across) -> dict[str, str]:
     known = [rate for rate in entry.hit_rates if rate is not None]
     return {
-        "rank": str(entry.rank),
+        "rank": across_rank(entry, across),
         "entry": plain(entry.entry),
         "anchored": _anchored(entry),
         "workloads": str(entry.num_workloads),

@@ -7,7 +7,7 @@ from typing import Any
 import wandb
 
 from bnbench.errors import UserError
-from bnbench.reports.cells import plain
+from bnbench.reports.cells import NOTHING, across_rank, plain
 from bnbench.reports.charts import charts_of
 from bnbench.reports.charts.figure import to_plotly
 from bnbench.reports.csv_report import flat_rows, header
@@ -107,7 +107,7 @@ def _across(across: Across) -> list[list[Any]]:
         [
             across.target_level,
             across.track,
-            entry.rank,
+            entry.rank if across_rank(entry, across) != NOTHING else None,
             plain(entry.entry),
             plain(entry.norm),
             entry.anchored.mean,

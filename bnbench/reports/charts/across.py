@@ -4,7 +4,7 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
-from bnbench.reports.cells import BOUND_SIGNS
+from bnbench.reports.cells import BOUND_SIGNS, plain
 from bnbench.reports.charts.chart import Chart, axis, label, layout, numbers, shortened
 from bnbench.reports.charts.curves import MOST_DRAWN
 from bnbench.reports.charts.style import Style
@@ -26,6 +26,7 @@ def anchored_scores(across: Across, styles: Mapping[str, Style]) -> Chart:
         caption=(
             f"Geometric mean of the speed-ups over {len(across.workloads)} workloads with its 95 % interval, one row "
             "per entry. 1× is the reference; ≥ and ≤ mark bounds, a hollow ~ what bounds nothing."
+            f"{_incomplete(across)}"
         ),
         figure={
             "data": data,
@@ -106,7 +107,7 @@ def speed_quality_cost(across: Across, styles: Mapping[str, Style]) -> Chart | N
         caption=(
             "Each entry's anchored score against the quality that it ends with, the way from the trivial predictor to "
             "the target being 100 %. The larger the marker, the dearer a step; hollow: not measured. Upper right and "
-            "small is best."
+            f"small is best.{_incomplete(across)}"
         ),
         figure={
             "data": [_placed(entry, styles[entry.entry]) for entry in known],
@@ -190,6 +191,15 @@ def _score_text(entry: AcrossEntry) -> str:
     low, high = entry.anchored.low, entry.anchored.high
     interval = "" if low is None or high is None else f" [{low:.3g}–{high:.3g}]"
     return f"{BOUND_SIGNS[entry.bound]}{entry.anchored.mean:.3g}×{interval}"
+
+
+def _incomplete(across: Across) -> str:
+    """Return what has to be said of scores over fewer workloads, which stand beside the others."""
+    fewer = [entry for entry in across.entries if entry.num_workloads < len(across.workloads)]
+    if not fewer:
+        return ""
+    told = ", ".join(f"{plain(entry.entry)} ({entry.num_workloads})" for entry in fewer)
+    return f" Over fewer workloads, so not comparable: {told}."
 
 
 def _share_within(entry: AcrossEntry, factor: float) -> str:

@@ -21,21 +21,36 @@ def headline(rows: Sequence[Row], workload: Workload, reference: str) -> str:
     if faster:
         best = min(faster, key=lambda row: (row.rank, -(row.speedup.estimate or 0.0)))
         return f"{plain(best.verdict)}{_level_with(best, rows)}"
-    undecided = [row for row in rows if status_of(row) == "undecided"]
-    first = f"No entry is shown to be faster than {plain(reference)}."
-    if undecided:
-        return f"{first} Closest: {plain(undecided[0].entry)}: {plain(undecided[0].verdict)}"
-    return first
+    if not any(row.hit_rate for row in rows):
+        return f"No entry reaches the target within {workload.max_steps:,} steps."
+    return f"No entry is shown to be faster than {plain(reference)}.{_slower(rows)}{_closest(rows)}"
 
 
 def _level_with(best: Row, rows: Sequence[Row]) -> str:
-    level = [plain(row.entry) for row in rows if row.rank == best.rank and row is not best]
-    if not level:
+    """The reference is not among them: that the best differs from it was said, by the test made for that."""
+    level = [plain(row.entry) for row in rows if row.rank == best.rank and row is not best and not row.is_reference]
+    return f" Not told apart from it: {among(_first_of(level))}." if level else ""
+
+
+def _slower(rows: Sequence[Row]) -> str:
+    slower = [plain(row.entry) for row in rows if status_of(row) == "slower"]
+    return f" Shown to be slower: {among(_first_of(slower))}." if slower else ""
+
+
+def _closest(rows: Sequence[Row]) -> str:
+    """Return the verdict on the undecided entry that was seen to be the fastest, if any was seen to be faster."""
+    ahead = [row for row in rows if status_of(row) == "undecided" and (row.speedup.estimate or 0.0) > 1]
+    if not ahead:
         return ""
-    named = level[:MOST_NAMED]
-    if len(level) > MOST_NAMED:
-        named.append(f"{len(level) - MOST_NAMED} more")
-    return f" Not told apart from it: {among(named)}."
+    closest = max(ahead, key=lambda row: row.speedup.estimate or 0.0)
+    return f" Closest: {plain(closest.entry)}: {plain(closest.verdict)}"
+
+
+def _first_of(names: Sequence[str]) -> list[str]:
+    named = list(names[:MOST_NAMED])
+    if len(names) > MOST_NAMED:
+        named.append(f"{len(names) - MOST_NAMED} more")
+    return named
 
 
 def among(names: Sequence[str]) -> str:

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from bnbench.reports.cells import BOUND_SIGNS, NOTHING, plain
+from bnbench.reports.cells import BOUND_SIGNS, NOTHING, across_rank, plain
 from bnbench.reports.charts import (
     Chart,
     Style,
@@ -19,6 +19,10 @@ from bnbench.reports.page.blocks import chart_data
 from bnbench.reports.page.forest import Tick, mark, ratio_scale, ratio_ticks
 from bnbench.reports.page.rows import Cell
 from bnbench.scoring.board import Across, AcrossEntry, Board, Estimate, Tunability
+from bnbench.scoring.speedup import Bound
+
+Bounds = Mapping[tuple[str, str, str, str], Bound]
+"""Whether a speed-up is a bound, by (workload_id, target level, track, entry)."""
 
 
 @dataclass(frozen=True)
@@ -58,7 +62,8 @@ class Summary:
 
 def across_summaries(board: Board, styles: Mapping[str, Style]) -> list[Summary]:
     """Return one summary per target level and track that has several workloads."""
-    return [_across(across, styles, f"a{index}") for index, across in enumerate(board.across)]
+    bounds = {(row.workload_id, row.target_level, row.track, row.entry): row.speedup.bound for row in board.entries}
+    return [_across(across, styles, bounds, f"a{index}") for index, across in enumerate(board.across)]
 
 
 def tuned_summaries(board: Board, styles: Mapping[str, Style]) -> list[Summary]:
@@ -69,7 +74,7 @@ def tuned_summaries(board: Board, styles: Mapping[str, Style]) -> list[Summary]:
     return [_tuned(group, styles, f"t{index}") for index, group in enumerate(groups.values())]
 
 
-def _across(across: Across, styles: Mapping[str, Style], identifier: str) -> Summary:
+def _across(across: Across, styles: Mapping[str, Style], bounds: Bounds, identifier: str) -> Summary:
     drawn = [anchored_scores(across, styles), performance_profile(across, styles), speed_quality_cost(across, styles)]
     charts = tuple(chart for chart in drawn if chart is not None)
     ends = [end for each in across.entries for end in (each.anchored.mean, each.anchored.low, each.anchored.high)]
@@ -77,13 +82,17 @@ def _across(across: Across, styles: Mapping[str, Style], identifier: str) -> Sum
     scores = SummaryTable(
         caption=f"Anchored scores over {len(across.workloads)} workloads, {across.target_level} target, {across.track}",
         columns=("anchored score", "rank", "workloads", "profile area", "final quality", "step cost"),
-        rows=tuple(SummaryRow(plain(each.entry), styles[each.entry], _scores(each, scale)) for each in across.entries),
+        rows=tuple(
+            SummaryRow(plain(each.entry), styles[each.entry], _scores(each, across, scale)) for each in across.entries
+        ),
         ticks=tuple(ratio_ticks(scale)),
     )
     hits = SummaryTable(
         caption="Share of the seeds that reached the target, and the speed-up, on each workload",
         columns=tuple(map(plain, across.workloads)),
-        rows=tuple(SummaryRow(plain(each.entry), styles[each.entry], _hits(each)) for each in across.entries),
+        rows=tuple(
+            SummaryRow(plain(each.entry), styles[each.entry], _hits(each, across, bounds)) for each in across.entries
+        ),
     )
     return Summary(
         identifier=identifier,
@@ -99,15 +108,15 @@ def _across(across: Across, styles: Mapping[str, Style], identifier: str) -> Sum
     )
 
 
-def _scores(each: AcrossEntry, scale: Any) -> tuple[Cell, ...]:
-    score = each.anchored
+def _scores(each: AcrossEntry, across: Across, scale: Any) -> tuple[Cell, ...]:
+    score, rank = each.anchored, across_rank(each, across)
     interval = "" if score.low is None or score.high is None else f"{score.low:.3g}–{score.high:.3g}"
     if each.is_reference:
         score, interval = Estimate(score.mean), "reference"
     told = NOTHING if score.mean is None else f"{BOUND_SIGNS[each.bound]}{score.mean:.3g}×"
     return (
         Cell(told, interval, _key(score.mean), mark(score, scale, bound=each.bound)),
-        Cell(str(each.rank), sort=str(each.rank)),
+        Cell(rank, sort="" if rank == NOTHING else rank),
         Cell(str(each.num_workloads), sort=str(each.num_workloads)),
         Cell(f"{each.profile_area:.3g}", sort=_key(each.profile_area)),
         Cell(NOTHING if each.quality is None else f"{100 * each.quality:.4g} %", sort=_key(each.quality)),
@@ -115,15 +124,14 @@ def _scores(each: AcrossEntry, scale: Any) -> tuple[Cell, ...]:
     )
 
 
-def _hits(each: AcrossEntry) -> tuple[Cell, ...]:
-    return tuple(
-        Cell(
-            NOTHING if rate is None else f"{100 * rate:.3g} %",
-            "" if speedup is None else f"{speedup:.3g}×",
-            _key(rate),
-        )
-        for rate, speedup in zip(each.hit_rates, each.speedups, strict=True)
-    )
+def _hits(each: AcrossEntry, across: Across, bounds: Bounds) -> tuple[Cell, ...]:
+    found = []
+    for identifier, rate, speedup in zip(across.workload_ids, each.hit_rates, each.speedups, strict=True):
+        bound = bounds.get((identifier, across.target_level, across.track, each.entry), "exact")
+        sign = "" if each.is_reference else BOUND_SIGNS[bound]
+        told = "" if speedup is None else f"{sign}{speedup:.3g}×"
+        found.append(Cell(NOTHING if rate is None else f"{100 * rate:.3g} %", told, _key(rate)))
+    return tuple(found)
 
 
 def _tuned(group: Sequence[Tunability], styles: Mapping[str, Style], identifier: str) -> Summary:
@@ -132,7 +140,7 @@ def _tuned(group: Sequence[Tunability], styles: Mapping[str, Style], identifier:
     charts = tuple(chart for chart in drawn if chart is not None)
     table = SummaryTable(
         caption=f"Learning rates of {plain(first.workload)}, {plain(first.target_level)} target",
-        columns=("chosen rate", "rates tried", "width", "best of 1", "best of all"),
+        columns=("chosen rate", "rates tried", "width", "steps, best of 1", "steps, best of all"),
         rows=tuple(SummaryRow(plain(each.entry), styles[each.entry], _rates(each)) for each in group),
     )
     edges = [plain(each.entry) for each in group if each.edge]

@@ -246,10 +246,14 @@ def test_paper_is_white_without_controls_and_with_every_chart(board: Board, visi
     assert not page.locator("nav").is_visible()
     assert not page.locator("#theme").is_visible()
     assert page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(255, 255, 255)"
-    page.set_viewport_size({"width": 700, "height": 1000})
-    page.evaluate("dispatchEvent(new Event('beforeprint'))")
+    page.evaluate("dispatchEvent(new Event('beforeprint'))")  # the window is still as wide as the screen
     expect(page.locator(".chart:has(svg.main-svg)")).to_have_count(page.locator(".chart").count())
+    widths = page.evaluate("[...document.querySelectorAll('svg.main-svg')].map((each) => each.clientWidth)")
+    page.set_viewport_size({"width": 703, "height": 1000})  # what is left of A4 between the margins
     assert page.evaluate(SIDEWAYS) <= 0
+    room = page.evaluate("Math.min(...[...document.querySelectorAll('.plot')].map((each) => each.clientWidth))")
+    assert 250 < min(widths) <= max(widths) <= room
+    page.evaluate("dispatchEvent(new Event('afterprint'))")
     printed = page.pdf(path=tmp_path / "page.pdf", format="A4")
     assert printed.startswith(b"%PDF")
     visited.assert_quiet()

@@ -1,6 +1,7 @@
 """The page as text: everything is in it, names from records are data, and nothing in it points outside."""
 
 import json
+import re
 import subprocess
 import sys
 from collections.abc import Callable
@@ -14,7 +15,9 @@ import numpy as np
 import pytest
 
 from bnbench.records import Skipped
+from bnbench.reports.charts import styles
 from bnbench.reports.page import to_html
+from bnbench.reports.page.summaries import across_summaries
 from bnbench.scoring.board import Board, Speedup, StepsToTarget
 
 VOID = {"meta", "br", "input", "circle", "path", "use", "hr", "img", "link"}
@@ -367,6 +370,70 @@ def test_the_headline_follows_the_test_not_the_rank(board_of: Callable[..., Boar
     assert "Not told apart from it: rms and layer." in Outline(to_html(level)).said()
     alone = replace(board, entries=tuple(row for row in board.entries if not row.is_reference))
     assert "The reference none was not run here" in Outline(to_html(alone)).said()
+
+
+def test_the_headline_does_not_call_level_with_the_reference_what_is_really_faster(
+    board_of: Callable[..., Board],
+) -> None:
+    board = board_of(num_workloads=1, tracks=("recipe",))
+    level = replace(board, entries=tuple(replace(row, rank=1) for row in board.entries))
+    said = Outline(to_html(level)).said()
+    assert "Not told apart from it: " in said
+    assert not re.search(r"Not told apart from it: [^.]*none", said)
+
+
+def test_the_closest_entry_is_one_that_was_seen_to_be_faster(board_of: Callable[..., Board]) -> None:
+    board = board_of(num_workloads=1, tracks=("recipe",))
+
+    def with_estimates(estimates: dict[str, float], *, p: float) -> str:
+        rows = tuple(
+            row
+            if row.is_reference
+            else replace(row, speedup=replace(row.speedup, p_holm=p, estimate=estimates.get(row.entry, 0.9)))
+            for row in board.entries
+        )
+        return Outline(to_html(replace(board, entries=rows))).said()
+
+    assert "Closest: rms: " in with_estimates({"rms": 1.3, "layer": 1.2}, p=0.06)
+    slower = with_estimates({}, p=0.06)
+    assert "No entry is shown to be faster than none." in slower
+    assert "Closest" not in slower
+    assert "Shown to be slower: " in with_estimates({}, p=0.01)
+
+
+def test_where_nobody_reaches_the_target_the_headline_says_only_that(board_of: Callable[..., Board]) -> None:
+    board = board_of(num_workloads=1, tracks=("recipe",))
+    missed = tuple(
+        replace(row, hit_rate=0.0, speedup=replace(row.speedup, p_holm=None, estimate=None)) for row in board.entries
+    )
+    said = Outline(to_html(replace(board, entries=missed))).said()
+    assert re.search(r"No entry reaches the target within [\d,]+ steps\.", said)
+
+
+def test_who_was_not_run_everywhere_has_no_rank_across_workloads_and_is_named_by_the_charts(board: Board) -> None:
+    across = board.across[0]
+    partial = replace(across.entries[-1], num_workloads=len(across.workloads) - 1, rank=7)
+    shown = replace(board, across=(replace(across, entries=(*across.entries[:-1], partial)),))
+    (summary,) = across_summaries(shown, styles(shown))
+    *ranked, last = [row.cells[1].text for row in summary.tables[0].rows]
+    assert last == "–"
+    assert all(text.isdecimal() for text in ranked)
+    told = f"Over fewer workloads, so not comparable: {partial.entry} ({partial.num_workloads})."
+    assert [told in chart.caption for chart in summary.charts] == [True, False, True]
+
+
+def test_speed_ups_on_each_workload_show_whether_they_are_bounds(board: Board) -> None:
+    across = board.across[0]
+    entry = next(each for each in across.entries if not each.is_reference)
+    bounded = tuple(
+        replace(row, speedup=replace(row.speedup, bound="at_least")) if row.entry == entry.entry else row
+        for row in board.entries
+    )
+    shown = replace(board, entries=bounded)
+    rows = {row.entry: row for row in across_summaries(shown, styles(shown))[0].tables[1].rows}
+    assert all(cell.small.startswith("≥ ") or not cell.small for cell in rows[entry.entry].cells)
+    assert any(cell.small for cell in rows[entry.entry].cells)
+    assert {cell.small for cell in rows[board.reference].cells if cell.small} == {"1×"}
 
 
 def test_the_same_board_gives_the_same_page(board: Board) -> None:

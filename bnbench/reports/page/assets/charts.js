@@ -5,6 +5,7 @@ const darkColors = JSON.parse(document.getElementById("dark-colors").textContent
 const blocks = new Map();
 const drawn = new Set();
 const MOST_PRINTED = 80;
+const PRINTED_WIDTH = 328; // two side by side on A4 or Letter: before it is printed, the page still has its screen's width
 
 function blockData(element) {
   const { id } = element.closest(".block");
@@ -31,6 +32,7 @@ function draw(figure) {
   const { data, layout } = isDark() ? inTheDark(source) : source;
   const dark = isDark();
   layout.hoverlabel = { ...layout.hoverlabel, bgcolor: dark ? "#232a36" : "#ffffff", font: { color: dark ? "#e6eaf0" : "#1c2430" } };
+  if (printing) layout.width = PRINTED_WIDTH;
   if (matchMedia("(pointer: coarse)").matches) layout.dragmode = false; // a finger on a chart scrolls the page
   Plotly.react(figure.querySelector(".plot"), data, layout, {
     responsive: true,
