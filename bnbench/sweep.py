@@ -14,8 +14,9 @@ from pathlib import Path
 from typing import Any
 
 from hydra.experimental.callback import Callback
-from omegaconf import DictConfig
+from omegaconf import DictConfig, open_dict, read_write
 
+from bnbench.dry_run import is_dry_run
 from bnbench.errors import UserError
 from bnbench.records import Costs, Record, Runs, Tracks, digest, in_tracks, load_costs, load_records, united
 from bnbench.reports import print_job, print_lines, print_sweep, print_take_away
@@ -31,12 +32,21 @@ TRACEBACKS = "BNBENCH_TRACEBACKS"
 HYDRA_FULL_ERROR = "HYDRA_FULL_ERROR"
 
 
+BASIC_LAUNCHER = "hydra._internal.core_plugins.basic_launcher.BasicLauncher"
+
+
 class SweepEnd(Callback):
     """Notes where the runs of the sweep lie: only Hydra knows, once it has composed the configuration."""
 
     runs_dir: Path | None = None
     weights_path: str | None = None
     measure_cost = False
+
+    def on_multirun_start(self, config: DictConfig, **kwargs: Any) -> None:
+        """Keep a dry run in this process, whatever launcher its jobs have: what they plan is told together."""
+        if is_dry_run():
+            with read_write(config.hydra), open_dict(config.hydra):
+                config.hydra.launcher = {"_target_": BASIC_LAUNCHER}
 
     def on_multirun_end(self, config: DictConfig, **kwargs: Any) -> None:
         """Take the folder of a multirun."""

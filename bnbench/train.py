@@ -19,10 +19,13 @@ from bnbench.config import Config, as_dict, budget_of, read_config
 from bnbench.config_errors import explain
 from bnbench.configuration_packages import CONF as CONF
 from bnbench.datasets import Task, load
+from bnbench.dry_run import PlannedJob, is_dry_run, plan_job, report_lines, take_dry_run
 from bnbench.models import check_model
-from bnbench.norms import choose_norm
+from bnbench.norms import ChosenNorm, choose_norm
 from bnbench.range_extension import TunedJob, extend_ranges, tuned_jobs
+from bnbench.reports import print_lines
 from bnbench.search_path import add_plugins
+from bnbench.secret_values import masked
 from bnbench.sweep import (
     TRACEBACKS,
     begin_sweep,
@@ -53,7 +56,23 @@ def job(composed: DictConfig) -> None:
     number = 0 if OmegaConf.is_missing(HydraConfig.get().job, "num") else HydraConfig.get().job.num
     experiment = HydraConfig.get().runtime.choices.get("experiment")
     command = command_of(overrides)
+    if is_dry_run():
+        PLANNED.append(planned(composed, command))
+        return
     attempt(composed, partial(note_job, composed.runs_dir, number, command), command, experiment or "")
+
+
+PLANNED: list[PlannedJob] = []
+
+
+def planned(composed: DictConfig, command: str) -> PlannedJob:
+    """Return what a job would train; what would be refused is refused."""
+    try:
+        config = read_config(composed)
+        check_logger(config.logger)
+        return plan_job(*checked_job(config), command=command)
+    except Exception as error:  # of this job alone, as when it trains
+        return PlannedJob(command=command, refusal=masked(said_of(error)))
 
 
 def attempt(composed: DictConfig, note: Callable[..., None], command: str, experiment: str) -> None:
@@ -119,18 +138,24 @@ def extend(job: TunedJob, rates: Sequence[float]) -> list[Path] | None:
     return None if cells is None or any(cell.error for cell in cells) else [Path(cell.folder) for cell in cells]
 
 
-def prepare_job(asked: Config, *, command: str, rates: Sequence[float] = ()) -> tuple[Config, Task]:
-    """Return the configuration with what goes by the rows filled in, and its task with targets; say what they are.
-
-    With `rates` it is to be trained at these, but its targets are those of the rates that were asked for. Nothing is
-    said, and no target measured, before all that can be refused is, or where nothing is left to train.
-    """
+def checked_job(asked: Config) -> tuple[Config, Task, ChosenNorm]:
+    """Return the configuration with what goes by the rows filled in, its task and norm; raise what can be refused."""
     norm = choose_norm(asked.norm)
     check_model(vars(asked.model))
     task = load(asked.dataset)
     config = fill_in_by_rows(asked, task)
     check_training(config, task, norm)
     network_of(config, task, norm)
+    return config, task, norm
+
+
+def prepare_job(asked: Config, *, command: str, rates: Sequence[float] = ()) -> tuple[Config, Task]:
+    """Return the configuration with what goes by the rows filled in, and its task with targets; say what they are.
+
+    With `rates` it is to be trained at these, but its targets are those of the rates that were asked for. Nothing is
+    said, and no target measured, before all that can be refused is, or where nothing is left to train.
+    """
+    config, task, norm = checked_job(asked)
     wanted = replace(config, optimizer=replace(config.optimizer, lr=list(rates))) if rates else config
     if any(cell.missing_seeds() for cell in plan_cells(wanted, task, norm)):
         show_once(config.runs_dir, data_lines(asked, config, task))
@@ -185,17 +210,15 @@ def main() -> None:
     warnings.formatwarning = lambda message, *_, **__: f"warning: {message}\n"
     if launched().rank > 0:
         sys.exit(follow_in_words())
-    sys.argv[1:] = multirun_first(sys.argv[1:])
+    typed = sys.argv[1:] = multirun_first(sys.argv[1:])
     begin_sweep()
     try:
+        sys.argv[1:] = take_dry_run(typed)
         add_plugins()
         job()
-        while LEFT:
-            LEFT.pop(0)()
-        extend_ranges(tuned_jobs(sweep_notes()), train=extend)
-        code = conclude_sweep()
+        code = conclude_dry_run() if is_dry_run() else conclude()
     except KeyboardInterrupt:
-        again = shlex.join(["python", "-m", "bnbench.train", *sys.argv[1:]])
+        again = shlex.join(["python", "-m", "bnbench.train", *typed])
         sys.stderr.write(f"\nInterrupted. Finished cells are kept; the same command goes on from here:\n  {again}\n")
         code = 1
     except Exception as error:  # the configuration could not be composed, or the board not be made
@@ -205,6 +228,20 @@ def main() -> None:
         end_sweep()
         Leader.end()
     sys.exit(code)
+
+
+def conclude() -> int:
+    """Train what was left to others and what the tuned track adds, print the leaderboard; return the exit code."""
+    while LEFT:
+        LEFT.pop(0)()
+    extend_ranges(tuned_jobs(sweep_notes()), train=extend)
+    return conclude_sweep()
+
+
+def conclude_dry_run() -> int:
+    """Print the matrix of the sweep; return the exit code, 1 where a job would be refused."""
+    print_lines(report_lines(PLANNED))
+    return int(any(job.refusal is not None for job in PLANNED))
 
 
 def follow_in_words() -> int:

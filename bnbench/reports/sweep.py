@@ -22,7 +22,7 @@ def print_lines(lines: Sequence[str]) -> None:
     title, *others = map(plain, lines)
     console.print(Text(title, style="bold"))
     for line in others:
-        console.print(Text(f"  {line}"))
+        console.print(Text(f"  {line}" if line else ""))
 
 
 def print_take_away(code: str | None, lines: Sequence[str]) -> None:

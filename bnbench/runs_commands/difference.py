@@ -37,7 +37,7 @@ def diff_cells(first: Cell, second: Cell) -> Answer:
         "metric": differences(one.metric, other.metric),
         "targets": differences(one.targets or {}, other.targets or {}),
     }
-    why = [_why(key, pair) for key, pair in parts["identity"].items()]
+    why = [reason_of(key, pair) for key, pair in parts["identity"].items()]
     lines = [plain(f"A: {first.name}, {first.folder}"), plain(f"B: {second.name}, {second.folder}")]
     same = first.cell_id == second.cell_id
     lines += section("One cell" if same else "Two cells, for they differ in", ["the same identity"] if same else why)
@@ -72,7 +72,8 @@ def differences(first: Mapping[str, Any], second: Mapping[str, Any]) -> dict[str
     }
 
 
-def _why(key: str, pair: tuple[Any, Any]) -> str:
+def reason_of(key: str, pair: tuple[Any, Any]) -> str:
+    """Return in words why a leaf of the identity that differs makes two cells, and its two values."""
     values = _values(pair, absent=LEFT_OUT)
     if key in REASONS:
         return plain(f"{REASONS[key]}: {values}")

@@ -1,7 +1,7 @@
 """The targets of a data set that has none: measured by the reference on seeds kept for nothing else, once."""
 
 import statistics
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -12,7 +12,7 @@ from bnbench.errors import UserError
 from bnbench.norms import choose_norm
 from bnbench.records import digest, load_records, read_targets, targets_lock, write_targets
 from bnbench.seeding import TARGET_SEEDS
-from bnbench.training.cells import plan_cells
+from bnbench.training.cells import Cell, plan_cells
 from bnbench.training.job import CellReport, Observe, run_job
 
 REFERENCE = "none"
@@ -40,15 +40,31 @@ def with_targets(
     return replace(task, targets=ladder["targets"]), ladder["reason"]
 
 
+def foreseen_targets(config: Config, task: Task) -> tuple[str, list[Cell]]:
+    """Return where the targets come from, in words, and the cells to train where they are still to be measured."""
+    if task.targets is not None:
+        return described(task.targets), []
+    reference = _reference(config)
+    known = read_targets(config.runs_dir, _id(reference, task))
+    if known is not None:
+        return (known["reason"] or "none") if known["targets"] is None else described(known["targets"]), []
+    said = f"to be measured first, by the automatic rule: {TARGET_RUNS} runs of '{REFERENCE}' at each learning rate"
+    return said, plan_cells(reference, task, choose_norm(reference.norm))
+
+
+def described(targets: Mapping[str, Any]) -> str:
+    """Return a ladder and its provenance in words."""
+    levels = ", ".join(f"{level} {targets[level]:.6g}" for level in ("easy", "medium", "hard"))
+    return f"{levels}; {targets['provenance']}"
+
+
+def _reference(config: Config) -> Config:
+    return replace(config, norm={"name": REFERENCE}, seeds=list(TARGETING), track="recipe", recipe_lr=None)
+
+
 def _automatic_targets(config: Config, task: Task, *, command: str, observe: Observe) -> dict[str, Any]:
     """Return what RUNS_DIR/targets holds of the ladder: `targets` or the `reason` why there are none, and evidence."""
-    reference = replace(
-        config,
-        norm={"name": REFERENCE},
-        seeds=list(TARGETING),
-        track="recipe",
-        recipe_lr=None,
-    )
+    reference = _reference(config)
     targets_id = _id(reference, task)
     with targets_lock(config.runs_dir, targets_id):
         known = read_targets(config.runs_dir, targets_id)
