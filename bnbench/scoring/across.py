@@ -12,6 +12,7 @@ from bnbench.scoring.board_across import Across, AcrossEntry
 from bnbench.scoring.board_row import Estimate, Row
 from bnbench.scoring.comparison import SeedTimes, pair
 from bnbench.scoring.details import poor_trivial
+from bnbench.scoring.entry_curves import EntryCurves
 from bnbench.scoring.geometric_mean import LogRatio, MeanLogRatio, interval_of, log_ratio, mean_log_ratio, two_sided_p
 from bnbench.scoring.holm import ALPHA, holm
 from bnbench.scoring.profile import LARGEST_RATIO, profile_area, profile_of, ratios_to_best
@@ -33,8 +34,8 @@ def across_workloads(blocks: Sequence[Block]) -> list[Across]:
 
 
 def _table(blocks: Sequence[Block], *, level: str, track: str, left_out: Sequence[Block]) -> Across:
-    held = [{row.entry: index for index, row in enumerate(block.rows)} for block in blocks]
-    names = list(dict.fromkeys(row.entry for block in blocks for row in block.rows))
+    held = _held(blocks)
+    names = list(dict.fromkeys(name for position in held for name in position))
     ratios = {name: _ratios(name, blocks, held) for name in names}
     to_best = _to_best(names, blocks, held)
     entries = [_entry(name, blocks, held, ratios[name], to_best[name]) for name in names]
@@ -53,6 +54,20 @@ def _table(blocks: Sequence[Block], *, level: str, track: str, left_out: Sequenc
             f"across workloads ({level}, {track}): {note}" for note in _notes(entries, blocks, left_out, ratios)
         ),
     )
+
+
+def _held(blocks: Sequence[Block]) -> list[Held]:
+    """An entry is one over the workloads where it is one version; versions are told apart by the start of their id."""
+    versions: dict[str, set[str]] = {}
+    for block in blocks:
+        for entry in block.entries:
+            versions.setdefault(entry.recorded_entry, set()).add(entry.entry_id)
+
+    def name(entry: EntryCurves) -> str:
+        one = len(versions[entry.recorded_entry]) == 1
+        return entry.entry if one else f"{entry.recorded_entry} [{entry.entry_id[:6]}]"
+
+    return [{name(entry): index for index, entry in enumerate(block.entries)} for block in blocks]
 
 
 def _ratios(name: str, blocks: Sequence[Block], held: Sequence[Held]) -> list[LogRatio | None]:

@@ -11,7 +11,7 @@ from bnbench.scoring.entry_curves import WorkloadCurves, counted_finals
 from bnbench.scoring.final import final_metric
 from bnbench.scoring.final_difference import FinalDifference, SeedFinals, compare_finals
 from bnbench.scoring.grid import TunedEntry, times_of
-from bnbench.scoring.intervals import Interval, mean_interval
+from bnbench.scoring.intervals import Interval
 from bnbench.scoring.survival import median_steps, restricted_mean
 from bnbench.scoring.tuning import Choice
 
@@ -21,7 +21,7 @@ class Contender:
     """One entry at its learning rate. `times`, `steps` and `median` are None without a target.
 
     `comparison` and `final_difference` are with the reference; None for the reference itself and where no seed is
-    shared. `test` is the metric on the test part at each seed's best validation step.
+    shared. `test` is the metric on the test part at each seed's best validation step, lost seeds as in `final`.
     """
 
     entry: str
@@ -69,6 +69,7 @@ def contender_of(tuned: TunedEntry, workload: WorkloadCurves, target: float | No
     times = times_of(entry, workload, target)
     possible = facts_of(workload.rules.metric).possible
     final, _ = final_metric(entry.finals, entry.diverged, trivial=entry.trivial, possible=possible)
+    test, _ = final_metric(entry.tests, entry.diverged, trivial=entry.trivial, possible=possible)
     return Contender(
         entry=entry.entry,
         norm=entry.norm,
@@ -79,7 +80,7 @@ def contender_of(tuned: TunedEntry, workload: WorkloadCurves, target: float | No
         median=None if times is None else median_steps(times),
         finals=SeedFinals(entry.seeds, counted_finals(entry)),
         final=final,
-        test=mean_interval(entry.tests[np.isfinite(entry.tests)]),
+        test=test,
         diverged=int(entry.diverged.sum()),
         num_seeds=len(entry.seeds),
     )

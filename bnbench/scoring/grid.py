@@ -1,7 +1,7 @@
 """Every entry of the tuned track at the learning rate chosen for it, and what has to be said of the choices."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from bnbench.scoring.entry_curves import SCORING, TUNING, EntryCurves, WorkloadCurves, counted_finals, of_seeds
 from bnbench.scoring.times import Times, time_to_target
@@ -27,12 +27,14 @@ class TunedEntry:
 class Grid:
     """The tuned track of one workload: all learning rates that were tried, ascending, and the entries.
 
-    `unchosen` have several learning rates and no tuning seed to choose by, so that they cannot be scored.
+    `unchosen` have several learning rates and no tuning seed to choose by, so that they cannot be scored. `unscored`
+    are entries with the learning rates that have tuning seeds and no scored seed, so that they cannot be chosen.
     """
 
     rates: tuple[float, ...]
     entries: tuple[TunedEntry, ...]
     unchosen: tuple[str, ...]
+    unscored: tuple[tuple[str, tuple[float, ...]], ...] = ()
 
 
 def grid_of(workload: WorkloadCurves, *, target: float | None) -> Grid:
@@ -48,7 +50,9 @@ def grid_of(workload: WorkloadCurves, *, target: float | None) -> Grid:
         else:
             entries.append(found)
     rates = {rate for by_rate in scored.values() for rate in by_rate}
-    return Grid(tuple(sorted(rates)), tuple(entries), tuple(unchosen))
+    lacking = {name: tuple(sorted(by_rate.keys() - scored.get(name, {}).keys())) for name, by_rate in tuning.items()}
+    unscored = tuple((name, without) for name, without in lacking.items() if without)
+    return Grid(tuple(sorted(rates)), tuple(entries), tuple(unchosen), unscored)
 
 
 def times_of(entry: EntryCurves, workload: WorkloadCurves, target: float | None) -> Times | None:
@@ -74,6 +78,12 @@ def _by_entry(entries: Sequence[EntryCurves], wanted: range) -> dict[str, dict[f
     return found
 
 
+def _within(choice: Choice, tuning: Mapping[float, EntryCurves]) -> Choice:
+    """No choice is at the edge where a rate beyond it was tried, though nothing can be scored there."""
+    beyond = {"smallest": min(tuning) < choice.rate, "largest": max(tuning) > choice.rate}
+    return replace(choice, edge=None) if choice.edge is not None and beyond[choice.edge] else choice
+
+
 def _tuned_entry(
     name: str,
     scored: Mapping[float, EntryCurves],
@@ -94,7 +104,7 @@ def _tuned_entry(
     ]
     direction = workload.rules.direction
     if trials:
-        choice = choose_rate(trials, direction=direction)
+        choice = _within(choose_rate(trials, direction=direction), tuning)
     elif len(scored) == 1:
         choice = Choice(next(iter(scored)), None, 0)
     else:

@@ -39,6 +39,11 @@ def _notes(grid: Grid) -> list[str]:
         f"{name} has several learning rates and no tuning seed to choose one by: it is not scored here."
         for name in grid.unchosen
     ]
+    notes += [
+        f"{name} has tuning seeds and no scored seed at {', '.join(f'{rate:g}' for rate in rates)}: what was tried "
+        "there cannot be chosen."
+        for name, rates in grid.unscored
+    ]
     seeds = sorted({len(trial.finals) for each in grid.entries for trial in each.trials})
     if seeds and len(grid.rates) > 1:
         rates = ", ".join(f"{rate:g}" for rate in grid.rates)

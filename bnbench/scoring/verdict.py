@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+import numpy as np
+
 from bnbench.metric_facts import facts_of
 from bnbench.scoring.comparison import Comparison
 from bnbench.scoring.seeds_needed import MOST_SEEDS
@@ -71,22 +73,35 @@ def claim(comparison: Comparison, wording: Wording) -> str:
     bounds = {"at_least": "at least ", "at_most": "at most "}
     if not faster:
         bounds = {"at_least": "at most ", "at_most": "at least "}
-    times = "as many" if f"{factor:.3g}" == "1" else f"{factor:.3g}× {'fewer' if faster else 'more'}"
+    told = f"{factor:{_form(comparison)}}"
+    times = "as many" if told == "1" else f"{told}× {'fewer' if faster else 'more'}"
     amount = f"{bounds.get(speedup.bound, '')}{times} steps {'as' if times == 'as many' else 'than'} {reference}"
     if speedup.bound == "undefined":
         amount += f", counted up to step {wording.max_steps:,} since both have misses"
     if pairs.second.all_missed:
         return f"never reaches {wording.goal} in {wording.max_steps:,} steps, {amount}"
+    if pairs.second.any_missed:
+        hits = int(np.sum(pairs.second.reached))
+        return f"reaches {wording.goal} with {hits} of {_plural(len(pairs.second), 'seed')}, in {amount}"
     return f"reaches {wording.goal} in {amount}"
+
+
+def _form(comparison: Comparison) -> str:
+    """Three digits; more where a difference that was found to be there would read as none."""
+    ratio = comparison.speedup.estimate
+    if ratio is None or not comparison.decided:
+        return ".3g"
+    told = (digits for digits in (3, 6, 9, 12) if f"{max(ratio, 1 / ratio):.{digits}g}" != "1")
+    return f".{next(told, 3)}g"
 
 
 def _claim_of_no_steps(comparison: Comparison, wording: Wording) -> str:
     """One of the two meets the target before its first step, so that no ratio can be formed."""
     entry = comparison.pairs.second
     if not entry.steps.any():
-        return f"reaches {wording.goal} before its first step, which {wording.reference} does not"
+        return f"reaches {wording.goal} before its first step with every seed, which {wording.reference} does not"
     reached = "never reaches" if entry.all_missed else "reaches"
-    return f"{reached} {wording.goal}, which {wording.reference} does before its first step"
+    return f"{reached} {wording.goal}, which {wording.reference} does before its first step with every seed"
 
 
 def evidence(comparison: Comparison) -> str:
@@ -96,7 +111,8 @@ def evidence(comparison: Comparison) -> str:
     if low is not None and high is not None and comparison.speedup.estimate is not None:
         if comparison.speedup.estimate < 1:
             low, high = 1 / high, 1 / low
-        told.insert(0, f"{low:.3g}–{high:.3g}")
+        form = _form(comparison)
+        told.insert(0, f"{low:{form}}–{high:{form}}")
     return ", ".join(told)
 
 

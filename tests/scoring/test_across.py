@@ -171,6 +171,30 @@ def test_quality_is_known_where_the_reference_learns_nothing(cell: Cell, runs_di
     assert entry(table, "none").quality == pytest.approx(0, abs=1e-3)
 
 
+def test_versions_of_an_entry_are_told_apart_and_never_pooled(cell: Cell, runs_dir: Path) -> None:
+    """Even where every workload has one of them only: there both are called by the same name."""
+    for dataset, version in (("digits", 1), ("letter", 2)):
+        cell("none", [80] * 8, dataset=dataset)
+        cell("batch", [20] * 8, dataset=dataset, version=version)
+    table = across(runs_dir)
+    assert entry(table, "none").num_workloads == 2
+    versions = [each for each in table.entries if each.norm == "batch"]
+    assert [each.num_workloads for each in versions] == [1, 1]
+    assert all(f"{each.entry}: no speed-up in" in "\n".join(table.notes) for each in versions)
+
+
+def test_a_version_is_one_entry_over_all_workloads(cell: Cell, runs_dir: Path) -> None:
+    for dataset in ("digits", "letter"):
+        cell("none", [80] * 8, dataset=dataset)
+        for version, steps in ((1, 20), (2, 40)):
+            cell("batch", [steps] * 8, dataset=dataset, version=version)
+    table = across(runs_dir)
+    assert [(each.num_workloads, each.anchored.mean) for each in table.entries if each.norm == "batch"] == [
+        (2, pytest.approx(4)),
+        (2, pytest.approx(2)),
+    ]
+
+
 def test_a_workload_without_the_reference_is_left_out_and_named(cell: Cell, runs_dir: Path) -> None:
     for dataset in ("a", "b"):
         cell("none", [80] * 8, dataset=dataset)

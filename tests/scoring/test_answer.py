@@ -192,3 +192,29 @@ def test_the_answer_comes_first_and_fits_a_terminal(grid: Write, answer: Callabl
 
 def test_names_of_norms() -> None:
     assert norm_name("batch\x1b[31m") == "batch\N{REPLACEMENT CHARACTER}[31m norm"
+
+
+def test_a_lost_seed_counts_in_the_test_metric_as_at_the_end(grid: Write, answer: Callable[[], Answer]) -> None:
+    grid("none", NONE)
+    grid(
+        "batch",
+        [20] * 8,
+        died={0: 50, 1: 50},
+        final=0.9,
+        metric={"name": "accuracy", "direction": "max", "trivial": 0.1},
+    )
+    (batch,) = [each for each in answer().contenders if each.entry == "batch"]
+    assert batch.diverged == 2
+    assert batch.test.estimate == batch.final.estimate == pytest.approx((6 * 0.9 + 2 * 0.1) / 8)
+
+
+def test_by_a_metric_whose_trivial_value_is_good_a_lost_seed_leaves_the_end_unknown(
+    grid: Write, answer: Callable[[], Answer]
+) -> None:
+    """Who predicts the frequencies of the classes is calibrated: lost seeds would look best of all."""
+    ece = {"name": "ece", "direction": "min", "trivial": 0.0}
+    grid("none", NONE, metric=ece, final=0.2)
+    grid("batch", [20] * 8, metric=ece, final=0.2, died=dict.fromkeys(range(7), 50))
+    (batch,) = [each for each in answer().contenders if each.entry == "batch"]
+    assert (batch.final.estimate, batch.test.estimate) == (None, None)
+    assert batch.final_verdict == "not decided"

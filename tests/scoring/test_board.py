@@ -65,7 +65,13 @@ def test_a_slower_entry_is_said_to_need_more_steps_with_the_interval_turned_roun
     ("none", "batch", "bound", "phrase"),
     [
         ([90, None] * 4, [30] * 8, "at_least", "batch reaches 95 % in at least 3.17× fewer steps than none"),
-        ([30] * 8, [90, None] * 4, "at_most", "batch reaches 95 % in at least 3.17× more steps than none"),
+        ([30] * 8, [90, None] * 4, "at_most", "batch reaches 95 % with 4 of 8 seeds, in at least 3.17× more steps"),
+        (
+            [90] * 8,
+            [10] * 5 + [None] * 3,
+            "at_most",
+            "batch reaches 95 % with 5 of 8 seeds, in at most 2.06× fewer steps",
+        ),
         ([30] * 8, [None] * 8, "at_most", "batch never reaches 95 % in 100 steps, at least 3.33× more steps than none"),
         ([90, None] * 4, [30] * 7 + [None], "undefined", "counted up to step 100 since both have misses"),
     ],
@@ -206,13 +212,22 @@ def test_values_whose_mean_is_no_float_leave_the_final_unknown(cell: Cell, runs_
     assert row(scored(runs_dir), "batch").final.low is None
 
 
+def test_a_difference_that_is_real_never_reads_as_none(cell: Cell, runs_dir: Path) -> None:
+    for entry, first in (("none", 10_001), ("batch", 10_000), ("layer", 10_002)):
+        cell(entry, range(first, first + 10), max_steps=20_000, cadence=1)
+    board = scored(runs_dir)
+    assert "batch reaches 95 % in 1.0001× fewer steps than none (1.00007–1.00013," in row(board, "batch").verdict
+    assert "layer reaches 95 % in 1.0001× more steps than none" in row(board, "layer").verdict
+    assert row(board, "batch").verdict.endswith(": real.")
+
+
 def test_step_zero_crossings_break_no_ratio(cell: Cell, runs_dir: Path) -> None:
     cell("none", [50] * 8)
     cell("batch", [0] * 8)
     cell("layer", [0] * 4 + [20] * 4)
     board = scored(runs_dir)
     assert row(board, "batch").speedup.estimate is None
-    assert "reaches 95 % before its first step, which none does not" in row(board, "batch").verdict
+    assert "reaches 95 % before its first step with every seed, which none does not" in row(board, "batch").verdict
     assert row(board, "batch").rank == 1
     assert row(board, "layer").speedup.estimate == 5
 

@@ -186,3 +186,27 @@ def test_outcomes_at_a_rate_sum_to_its_seeds(grid: Grid, runs_dir: Path) -> None
     grid("none", {0.01: ([20, 60, None, 30], 50)}, died={0: 50, 1: 40}, levels=(0.5, 0.96))
     (rate,) = tuned(runs_dir).tunability[0].rates
     assert (rate.num_seeds, rate.reached, rate.diverged, rate.slow, rate.stalled) == (4, 2, 1, 1, 0)
+
+
+def test_a_rate_that_was_tuned_and_has_no_scored_seed_is_said_and_is_no_edge(grid: Grid, runs_dir: Path) -> None:
+    grid("none", MIDDLE)
+    grid("batch", {0.01: ([], 20), 0.03: (FAST, 30), 0.1: (SLOW, 90)})
+    grid("layer", {0.03: ([], 20)})
+    board = tuned(runs_dir)
+    batch = row(board, "batch")
+    assert batch.tuning is not None
+    assert (batch.tuning.learning_rate, batch.tuning.edge) == (0.03, None)
+    notes = "\n".join(board.notes)
+    assert "batch has tuning seeds and no scored seed at 0.01: what was tried there cannot be chosen" in notes
+    assert "layer has tuning seeds and no scored seed at 0.03" in notes
+
+
+def test_no_learning_rate_looks_good_by_seeds_that_were_lost(
+    grid: Grid, cell: Callable[..., Path], runs_dir: Path
+) -> None:
+    """By ece the trivial predictor is calibrated: what a diverged seed counts as is not known."""
+    options = {"metric": {"name": "ece", "direction": "min", "trivial": 0.0}, "final": 0.2}
+    grid("none", MIDDLE, **options)
+    grid("batch", MIDDLE, died={0: 10, 1: 10}, **options)
+    (batch,) = [each for each in tuned(runs_dir).tunability if each.entry == "batch"]
+    assert [each.final for each in batch.rates] == [None, None, None]
