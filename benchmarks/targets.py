@@ -59,6 +59,8 @@ def main() -> None:
     for level, value in ladder.items():
         print(f"  {level}: {value}")
     print(f"  metric: {task.metric_name}")
+    if arguments.of.startswith("+workload="):  # a data set's own ladder goes wherever its yaml goes
+        print(f"  dataset: {config.dataset.name}")
 
 
 def _median_best(config: Config, task: Task, norm: str, rates: Sequence[float]) -> tuple[float, float]:

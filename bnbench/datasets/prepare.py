@@ -37,7 +37,7 @@ def prepare(table: Table, *, config: DatasetConfig) -> Task:
     """Split, encode and preprocess a source's rows."""
     PREPROCESSINGS.get(config.preprocessing)  # raises UserError where there is none of the name
     metric, direction = checked_metric(config.metric, config.direction, kind=table.kind, name=table.name)
-    _check_ladder_is_of(metric, config.targets)
+    _check_ladder_is_of(metric, config)
     loss = _checked_loss(table, config)
     table = store(table, config)
     split = split_rows(table, config=config)
@@ -147,7 +147,13 @@ def _checked_loss(table: Table, config: DatasetConfig) -> str:
     return loss
 
 
-def _check_ladder_is_of(metric: str, targets: Targets | None) -> None:
+def _check_ladder_is_of(metric: str, config: DatasetConfig) -> None:
+    targets = config.targets
+    if targets is not None and targets.dataset not in (config.name, None):  # a workload's, under another data set
+        raise UserError(
+            f"dataset={config.name}: the target ladder is for {targets.dataset}; set dataset.targets=null, or to a "
+            "ladder of its own"
+        )
     if targets is not None and targets.metric not in (metric, None):
         raise UserError(
             f"dataset.metric={metric}: the target ladder of this data set is for {targets.metric}; set "
@@ -170,5 +176,5 @@ def _checked_targets(
             f"that climb ({direction}) from the {metric} {trivial:.4g} of the trivial predictor"
         )
     ladder = asdict(targets)
-    del ladder["metric"]  # stands beside the ladder in every record
+    del ladder["metric"], ladder["dataset"]  # stand beside the ladder in every record
     return ladder

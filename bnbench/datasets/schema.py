@@ -6,9 +6,9 @@ from typing import Any
 
 @dataclass
 class Targets:
-    """The ladder of values that count as converged, where they come from, and of which metric they are.
+    """The ladder of values that count as converged, where they come from, and of which metric and data set they are.
 
-    `metric` null is `dataset.metric`; where it is another one, the ladder is refused.
+    `metric` null is `dataset.metric`, `dataset` null is `dataset.name`; where it is another one, the ladder is refused.
     """
 
     easy: float
@@ -16,6 +16,7 @@ class Targets:
     hard: float
     provenance: str
     metric: str | None = None
+    dataset: str | None = None
 
 
 @dataclass
