@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
-from math import exp, log
+from math import exp, inf, isfinite, log
 
 import numpy as np
 
@@ -149,7 +149,8 @@ def _quality(row: Row, block: Block) -> float | None:
         return None
     sign = 1 if block.workload.direction == "max" else -1
     gap = sign * (target - trivial)
-    return sign * (row.final.mean - trivial) / gap if gap > 0 else None
+    found = sign * (row.final.mean - trivial) / gap if gap > 0 else inf
+    return found if isfinite(found) else None
 
 
 def _relative_step(row: Row) -> float | None:

@@ -24,5 +24,6 @@ def area_under_curve(steps: Floats, values: Floats, *, trivial: float | None) ->
     array([0.6  , 0.375])
     """
     filled = with_losses_at_trivial(values, trivial)
-    area: Floats = np.trapezoid(filled, steps, axis=1) / (steps[-1] - steps[0])
+    with np.errstate(over="ignore", invalid="ignore"):  # of values near the largest float the sum is none
+        area: Floats = np.trapezoid(filled, steps, axis=1) / (steps[-1] - steps[0])
     return area

@@ -16,7 +16,7 @@ from bnbench.scoring.drill_down import curves_of, run_facts
 from bnbench.scoring.rules import is_reference
 from bnbench.scoring.score_tracks import score_tracks
 from bnbench.scoring.suites import mixed_suites
-from bnbench.scoring.tracks import TRACKS, TUNED
+from bnbench.scoring.tracks import RECIPE, TRACKS, TUNED, recipe_records
 
 LEVELS = ("easy", "medium", "hard")
 ALL_LEVELS = "all"
@@ -54,6 +54,11 @@ def score(
     shown = [row for row in rows if norms is None or row.norm in norms or row.is_reference]
     if track is not None and records and not rows:
         notes.append(f"no record of the {track} track can be scored: they are shown without --track.")
+    if track == RECIPE and len(recipe_records(records)) < len(records):
+        notes.append(
+            "--track recipe: every learning rate is a workload of its own, across workloads too; without --track only "
+            "the recipe's own rate counts there."
+        )
     if len(shown) < len(rows):
         notes.append(f"{len(shown)} of {len(rows)} rows are shown; ranks and corrections count all of them.")
     if records and not any(is_reference(record.entry, record.norm, reference) for record in records):

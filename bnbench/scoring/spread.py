@@ -1,6 +1,6 @@
 """How far the seeds lie apart."""
 
-from math import ceil
+from math import ceil, isfinite
 
 import numpy as np
 
@@ -8,7 +8,9 @@ from bnbench.scoring.times import Floats
 
 
 def interquartile_range(values: Floats) -> float | None:
-    """Return the 75th less the 25th percentile of `values` (n,), linear between neighbours; None if one is unknown.
+    """Return the 75th less the 25th percentile of `values` (n,), linear between neighbours.
+
+    None if one is unknown, or they are too far apart for a float.
 
     >>> interquartile_range(np.array([10., 20., 30., 40., 50.]))
     20.0
@@ -16,7 +18,9 @@ def interquartile_range(values: Floats) -> float | None:
     if not len(values) or not np.all(np.isfinite(values)):
         return None
     ordered = np.sort(values)
-    return _percentile(ordered, 0.75) - _percentile(ordered, 0.25)
+    with np.errstate(over="ignore", invalid="ignore"):
+        between = _percentile(ordered, 0.75) - _percentile(ordered, 0.25)
+    return between if isfinite(between) else None
 
 
 def _percentile(ordered: Floats, share: float) -> float:

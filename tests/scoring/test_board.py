@@ -10,6 +10,7 @@ import pytest
 from bnbench.errors import UserError
 from bnbench.records.read import Runs, load_records
 from bnbench.records.write import begin_record
+from bnbench.reports import to_json
 from bnbench.scoring import Board, Row, score
 
 Cell = Callable[..., Path]
@@ -210,6 +211,21 @@ def test_values_whose_mean_is_no_float_leave_the_final_unknown(cell: Cell, runs_
     assert row(scored(runs_dir), "none").final.mean is None
     cell("batch", [30, 30], final={0: 1e300, 1: -1e300})
     assert row(scored(runs_dir), "batch").final.low is None
+
+
+def test_values_near_the_largest_float_leave_summaries_unknown_and_the_json_strict(cell: Cell, runs_dir: Path) -> None:
+    targets = {"easy": 3.0, "medium": 2.0, "hard": 1e-301, "provenance": "pool"}
+    for dataset in ("digits", "letter"):
+        apart = {seed: (-1) ** seed * 1.7e308 for seed in range(8)}
+        for entry, final in (("none", 0.5), ("batch", apart), ("layer", 1e9)):
+            metric = {"name": "r2", "direction": "max", "trivial": 0.0}
+            limits = (-1.7e308, 1.7e308)
+            cell(entry, [50] * 8, dataset=dataset, metric=metric, targets=targets, final=final, levels=limits)
+    board = scored(runs_dir)
+    found = json.loads(to_json(board))["entries"]
+    details = [each["details"] for each in found if each["entry"] == "batch"]
+    assert [(each["final_iqr"], each["area_under_curve"]["mean"]) for each in details] == [(None, None)] * 2
+    assert [each.quality for each in board.across[0].entries if each.entry == "layer"] == [None]
 
 
 def test_a_difference_that_is_real_never_reads_as_none(cell: Cell, runs_dir: Path) -> None:

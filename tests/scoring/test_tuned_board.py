@@ -210,3 +210,11 @@ def test_no_learning_rate_looks_good_by_seeds_that_were_lost(
     grid("batch", MIDDLE, died={0: 10, 1: 10}, **options)
     (batch,) = [each for each in tuned(runs_dir).tunability if each.entry == "batch"]
     assert [each.final for each in batch.rates] == [None, None, None]
+
+
+def test_that_every_rate_of_the_recipe_track_counts_across_workloads_is_said(grid: Grid, runs_dir: Path) -> None:
+    for entry in ("none", "batch"):
+        grid(entry, MIDDLE, config={"recipe_lr": 0.03})
+    said = "every learning rate is a workload of its own, across workloads too"
+    assert said in "\n".join(tuned(runs_dir, track="recipe").notes)
+    assert said not in "\n".join(tuned(runs_dir).notes)
