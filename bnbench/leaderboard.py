@@ -25,6 +25,7 @@ from bnbench.reports import print_board, to_csv, to_json, to_markdown, to_text
 from bnbench.scoring import Board, score
 from bnbench.scoring.score import ALL_LEVELS, LEVELS, require_known
 from bnbench.scoring.tracks import TRACKS
+from bnbench.secret_values import masked_override
 
 FINE, FAILED, BAD_USAGE = 0, 1, 2
 
@@ -50,6 +51,8 @@ DETAILED = {"table": to_text, "markdown": to_markdown}
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command and return its exit code: 0 fine, 1 something failed, 2 bad usage."""
     options = parser().parse_args(arguments)
+    if options.format == "html" and options.output is None and sys.stdout.isatty():
+        return complain("a page is megabytes of HTML, nothing for a terminal; add --output board.html", code=BAD_USAGE)
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="replace")  # a terminal that cannot show × still shows the board
     collecting = gc.isenabled()
@@ -186,7 +189,7 @@ def mirrored(board: Board, options: argparse.Namespace) -> str:
     from bnbench.reports.weights_and_biases import log_board  # noqa: PLC0415  a second of start-up, only where asked
 
     folder: Path = options.runs_dirs[0]
-    command = shlex.join(["python", "-m", "bnbench.leaderboard", *sys.argv[1:]])
+    command = shlex.join(["python", "-m", "bnbench.leaderboard", *map(masked_override, sys.argv[1:])])
     return log_board(board, project=options.wandb_project, entity=options.wandb_entity, folder=folder, command=command)
 
 

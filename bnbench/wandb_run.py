@@ -6,13 +6,15 @@ import warnings
 from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any, Literal, cast
+from typing import Any, Literal, cast, get_args
 
+from bnbench.errors import UserError, nearest
 from bnbench.secret_values import masked_override
 
 LOGIN_SECONDS = 30
 LONGEST_TAG = 64  # longer ones are refused
-Mode = Literal["online", "offline", "disabled"]
+Mode = Literal["online", "offline", "disabled", "shared"]
+MODES = (*get_args(Mode), "dryrun", "run")  # the last two are older names, which wandb still takes
 
 
 def start_wandb_run(
@@ -70,5 +72,7 @@ def _mode(wandb: Any) -> Mode:
     """Return how runs are kept: as WANDB_MODE says, else online for who is logged in, else offline."""
     chosen = os.environ.get("WANDB_MODE")
     if chosen:
+        if chosen not in MODES:
+            raise UserError(f"WANDB_MODE={chosen} is no mode of Weights & Biases; {nearest(chosen, MODES)}")
         return cast(Mode, chosen)
     return "online" if wandb.login(prompt=False, verify=False) else "offline"

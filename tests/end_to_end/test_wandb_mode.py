@@ -9,6 +9,7 @@ import pytest
 
 from bnbench import wandb_run
 from bnbench.config import Config
+from bnbench.errors import UserError
 from bnbench.train import observers
 from bnbench.training.job import run_job
 
@@ -33,6 +34,12 @@ def test_runs_are_offline_unless_somebody_is_logged_in(
 ) -> None:
     monkeypatch.setenv("WANDB_MODE", variable)
     assert wandb_run._mode(Wandb(logged_in=logged_in)) == mode
+
+
+def test_a_mode_that_does_not_exist_is_named_with_the_nearest_that_does(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("WANDB_MODE", "ofline")
+    with pytest.raises(UserError, match=r"WANDB_MODE=ofline .* did you mean 'offline'\?"):
+        wandb_run._mode(Wandb(logged_in=False))
 
 
 class Unreachable(Wandb):

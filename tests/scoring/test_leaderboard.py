@@ -190,6 +190,16 @@ def test_output_writes_the_file_and_prints_nothing(
     assert [path.name for path in tmp_path.iterdir() if path.name != "runs"] == ["board"], "no temporary file is left"
 
 
+def test_a_page_is_not_poured_into_a_terminal(
+    runs: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
+    assert main([str(runs), "--format", "html"]) == 2
+    told = capsys.readouterr()
+    assert told.out == ""
+    assert "--output board.html" in told.err
+
+
 @pytest.mark.parametrize("output", ["missing/board.json", "."])
 def test_a_bad_output_path_fails_in_one_line(
     output: str, runs: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]

@@ -18,6 +18,7 @@ from bnbench.scoring import score
 
 READER = Path(__file__).parent.parent / "end_to_end" / "wandb_file.py"
 HOSTILE = "<script>alert(1)</script>"
+SECRET = "0123456789abcdef"
 
 
 def load(path: Path) -> ModuleType:
@@ -48,8 +49,10 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def logged(runs: Path) -> tuple[Path, Any, str]:
     """The folder of the offline run, the run read back, and what the command said."""
-    command = [sys.executable, "-m", "bnbench.leaderboard", str(runs), "--wandb", "--wandb-project", "norms"]
-    environment = {**os.environ, "WANDB_MODE": "offline"}
+    command = [sys.executable, "-m", "bnbench.leaderboard", str(runs), str(runs.parent / SECRET), "--wandb"]
+    command += ["--wandb-project", "norms"]
+    (runs.parent / SECRET).mkdir()
+    environment = {**os.environ, "WANDB_MODE": "offline", "SOME_API_KEY": SECRET}
     done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     (file,) = runs.glob("wandb/offline-run-*/*.wandb")
@@ -68,6 +71,13 @@ def test_the_run_is_a_leaderboard_of_its_project_and_the_command_says_how_to_upl
     folder, run, said = logged
     assert (run.name, run.project, run.exit_code) == ("leaderboard", "norms", 0)
     assert f"wandb sync {folder}" in said
+
+
+def test_a_secret_on_the_command_line_is_not_in_the_command_of_the_run(logged: tuple[Path, Any, str]) -> None:
+    _, run, _ = logged
+    assert "bnbench.leaderboard" in run.config["command"]
+    assert "***" in run.config["command"]
+    assert SECRET not in run.config["command"]
 
 
 def test_the_table_holds_every_row_of_the_board_with_its_numbers(logged: tuple[Path, Any, str], runs: Path) -> None:

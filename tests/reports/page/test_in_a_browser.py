@@ -301,7 +301,10 @@ def test_thousands_of_rows_open_sort_and_filter(board_of: Callable[..., Board], 
     page.locator("#b99 button.sort", has_text="steps to target").click()
     page.locator("#b99 button.open").last.click()
     chart = page.locator("[data-chart=b99-learning_curves]")
-    chart.scroll_into_view_if_needed()
-    expect(chart.locator("svg.main-svg").first).to_be_attached()
+    for _ in range(20):  # blocks above, laid out late, may push it out of sight again
+        chart.scroll_into_view_if_needed()
+        page.wait_for_timeout(200)
+        if chart.locator("svg.main-svg").count():
+            break
     assert chart.locator(".scatterlayer .trace").count() == 16, "eight entries with their bands; the others on request"
     visited.assert_quiet()
