@@ -121,11 +121,11 @@ def advice(comparison: Comparison) -> str:
     among = f" among {comparison.open_comparisons} comparisons" if comparison.open_comparisons > 1 else ""
     if not comparison.can_decide:
         enough = pairs_needed(comparison.alpha, comparisons=comparison.open_comparisons)
-        count = len(comparison.pairs.first)
-        few = _plural(count, "paired seed")
-        if comparison.differing < count:
-            few = f"the {comparison.differing} of {count} paired seeds that differ"
-        return f"{few} can never decide{among}, at least {enough} can{_more(comparison)}"
+        count, differing = len(comparison.pairs.first), comparison.differing
+        if differing < count:
+            few = f"only {differing} of {_plural(count, 'paired seed')} differ{'s' if differing == 1 else ''}"
+            return f"{few}, at least {enough} must to decide{among}{_more(comparison)}"
+        return f"{paired_seeds(comparison)} can never decide{among}, at least {enough} can{_more(comparison)}"
     if comparison.more_seeds is None:
         return f"the difference is too small for {MOST_SEEDS:,} more seeds"
     return f"about {_plural(comparison.more_seeds, 'more seed')}"

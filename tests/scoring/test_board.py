@@ -124,7 +124,7 @@ def test_an_open_question_says_how_many_more_seeds_would_decide(cell: Cell, runs
     batch = row(scored(runs_dir), "batch")
     assert batch.speedup.more_seeds == 9
     assert "(about 9 more seeds)" in batch.verdict
-    assert "the 5 of 6 paired seeds that differ can never decide" in batch.verdict
+    assert "only 5 of 6 paired seeds differ, at least 6 must to decide" in batch.verdict
 
 
 def test_enough_seeds_without_a_verdict_name_only_the_seeds_to_add(cell: Cell, runs_dir: Path) -> None:
