@@ -1,6 +1,6 @@
 """The tuned track's learning rates, extended on the side where a norm's choice is the edge of what was tried."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -8,8 +8,10 @@ from typing import Any
 from bnbench.config import Config, learning_rates, typed_config
 from bnbench.rate_grid import Side, next_rate
 from bnbench.records import Record, canonical_json, load_records
+from bnbench.records.layout import safe_name
 from bnbench.reports import print_lines
 from bnbench.scoring import answers
+from bnbench.scoring.tracks import learning_rate, tuned_records
 
 SIDES: tuple[Side, ...] = ("smallest", "largest")
 
@@ -53,8 +55,9 @@ def extend_ranges(jobs: Sequence[TunedJob], *, train: Train) -> None:
     """Extend the learning rates of every workload until no norm's choice is the smallest or largest of them.
 
     One rate per side and round, in the grid's own ratio, for every norm of the workload, so that all have equal trials;
-    at most `tuning.max_extensions` per side, and none beyond a rate at which every seed of every norm diverged. All of
-    it follows from the records: what was trained before is found again, and an interrupted extension goes on.
+    at most `tuning.max_extensions` per side, and none beyond a rate at which every seed of every norm diverged. A norm
+    that comes later has the rates that those before it were extended to, whether or not it asks for them. All of it
+    follows from the records: what was trained before is found again, and an interrupted extension goes on.
     """
     for workload in dict.fromkeys(job.workload for job in jobs):
         _extend([job for job in jobs if job.workload == workload], train=train)
@@ -66,22 +69,56 @@ def _extend(jobs: Sequence[TunedJob], *, train: Train) -> None:
     rates = sorted({rate for job in jobs for rate in learning_rates(job.config)})
     if len(rates) < 2:
         return
+    before = _tried_before(jobs[0])
     most = jobs[0].config.tuning.max_extensions
     left = dict.fromkeys(SIDES, most)
     while any(left.values()):
         found = load_records(*sorted(folders)).records
-        wanted = {side: names for side in SIDES if left[side] and (names := _at_edge(found, rates, side))}
-        if not wanted:
+        why = {side: _reason(found, before, rates, side) for side in SIDES if left[side]}
+        new = {side: next_rate(rates, side) for side, reason in why.items() if reason}
+        if not new:
             return
-        new = {side: next_rate(rates, side) for side in wanted}
-        for side, names in wanted.items():
+        for side, rate in new.items():
             left[side] -= 1
-            print_lines([_said(jobs[0], rates, new[side], side=side, names=names, times=(most - left[side], most))])
+            said = (
+                f"{jobs[0].config.dataset.name}: {why[side]}: lr {rate:g} is added for every norm "
+                f"(extension {most - left[side]} of at most {most} on this side: tuning.max_extensions)"
+            )
+            print_lines([said])
         trained = [train(job, sorted(new.values())) for job in by_norm.values()]
         if any(each is None for each in trained):
             return
         folders.update(folder for each in trained if each is not None for folder in each)
         rates = sorted([*rates, *new.values()])
+
+
+def _tried_before(job: TunedJob) -> dict[float, set[str]]:
+    """Return for which entries a learning rate was tried on this workload in this folder, by whatever sweep."""
+    cells = [
+        path
+        for runs_dir in {folder.parent for folder in job.folders}
+        for path in runs_dir.glob(f"{safe_name(job.config.dataset.name)}-*")
+        if path.is_dir()
+    ]
+    records, _ = tuned_records(load_records(*sorted(cells), check_history=False).records)
+    found: dict[float, set[str]] = {}
+    for record in records:
+        rate = learning_rate(record)
+        if record.workload_id == job.workload and rate is not None:
+            found.setdefault(rate, set()).add(record.entry)
+    return found
+
+
+def _reason(
+    found: Sequence[Record], before: Mapping[float, set[str]], rates: Sequence[float], side: Side
+) -> str | None:
+    """Return why the rates go on on this side, None where they end: a norm's choice, or what others had already."""
+    edge, beyond = (min(rates) if side == "smallest" else max(rates)), next_rate(rates, side)
+    if names := _at_edge(found, rates, side):
+        return f"lr {edge:g}, the {side} that was tried, suits {_listed(names)} best"
+    if beyond in before:
+        return f"lr {beyond:g} was tried for {_listed(before[beyond])} before, and trials are to be equal"
+    return None
 
 
 def _at_edge(records: Sequence[Record], rates: Sequence[float], side: Side) -> list[str]:
@@ -93,12 +130,6 @@ def _at_edge(records: Sequence[Record], rates: Sequence[float], side: Side) -> l
     return [each.entry for found in answers(records) for each in found.contenders if each.choice.rate == edge]
 
 
-def _said(
-    job: TunedJob, rates: Sequence[float], new: float, *, side: Side, names: Sequence[str], times: tuple[int, int]
-) -> str:
-    edge = min(rates) if side == "smallest" else max(rates)
-    those = " and ".join(filter(None, [", ".join(sorted(names)[:-1]), sorted(names)[-1]]))
-    return (
-        f"{job.config.dataset.name}: lr {edge:g}, the {side} that was tried, suits {those} best: lr {new:g} is added "
-        f"for every norm (extension {times[0]} of at most {times[1]} on this side: tuning.max_extensions)"
-    )
+def _listed(names: Iterable[str]) -> str:
+    *others, last = sorted(names)
+    return f"{', '.join(others)} and {last}" if others else last

@@ -74,6 +74,18 @@ def test_an_extension_that_stopped_half_way_goes_on(command: Any) -> None:
     assert len(re.findall("trained [0-9]+ seeds", again.said)) == 1
 
 
+def test_a_norm_that_comes_later_has_the_rates_of_those_before_it(command: Any) -> None:
+    """Its own choice is no edge, and it would have one trial less than the norms it is compared with."""
+    asked = (*STEPS, "track=tuned", "-m")
+    command(*asked, "norm=none", "optimizer.lr=[0.01,0.3,9,270]", "tuning.max_extensions=0")
+    later = command(*asked, "norm=layer", "optimizer.lr=[0.01,0.3,9]")
+    assert not ADDED.search(later.said)
+    assert "lr 270 was tried for none before, and trials are to be equal: lr 270 is added for every norm" in later.said
+    assert rates(command.runs) == both(0.01, 0.3, 9, 270)
+    other_budget = command(*asked, "norm=layer", "optimizer.lr=[0.01,0.3,9]", "budget.batch_size=17")
+    assert "before" not in other_budget.said
+
+
 @pytest.mark.parametrize(
     "arguments",
     [
