@@ -89,10 +89,19 @@ def _more(cell: dict[str, Any], before: dict[str, Any], key: str) -> bool:
 
 
 def _copy_files(source: Path, into: Path, merged: Merged) -> None:
-    """Copy the JSON files of a folder that are not there yet; one with another content is a conflict."""
+    """Copy the JSON files of a folder that are not there yet; one with another content is a conflict.
+
+    A stranger's link may point to what its reader would not give away, so that none is followed.
+    """
+    if source.is_symlink():
+        merged.left_out.append(f"{source}: it is a link, and links are not followed")
+        return
     if not source.is_dir():
         return
     for path in sorted(source.glob("*.json")):
+        if path.is_symlink():
+            merged.left_out.append(f"{path}: it is a link, and links are not followed")
+            continue
         content = read_json(path)
         if path.name.startswith(".") or not isinstance(content, dict):
             merged.left_out.append(f"{path}: {content}")

@@ -316,6 +316,26 @@ def test_targets_that_differ_are_a_conflict(tmp_path: Path, told: Told) -> None:
     assert (tmp_path / "into" / "targets" / "abc.json").read_text() == '{"easy": 2}'
 
 
+@pytest.mark.parametrize("place_of_link", ["costs/a.json", "targets/a.json", "costs"])
+def test_merge_gives_away_nothing_that_a_link_points_to(
+    tmp_path: Path, write: Write, told: Told, place_of_link: str
+) -> None:
+    write(tmp_path / "theirs", [0, 1])
+    private = tmp_path / "private"
+    private.mkdir()
+    (private / "a.json").write_text('{"password": "mine"}')
+    link = tmp_path / "theirs" / place_of_link
+    link.parent.mkdir(exist_ok=True)
+    link.symlink_to(private if link.suffix == "" else private / "a.json")
+    code, said = told("merge", tmp_path / "theirs", "--into", tmp_path / "ours")
+    assert code == 1
+    (left_out,) = said["left_out"]
+    assert left_out.startswith(str(link))
+    assert "links are not followed" in left_out
+    assert not list((tmp_path / "ours").rglob("a.json"))
+    assert len(said["copied"]) == 1
+
+
 @pytest.mark.parametrize("into", [".", "inside", ".."])
 def test_folders_within_each_other_are_not_merged(tmp_path: Path, write: Write, into: str) -> None:
     write(tmp_path / "one")

@@ -15,6 +15,7 @@ MOST_DRAWN = 8
 """More lines than this are in the legend and drawn when asked for."""
 TABLE_STEPS = 9
 MUCH_LARGER = 10
+LONG_NAME, MOST_LEGEND_LINES = 20, 12
 
 
 def learning_curves(
@@ -31,6 +32,7 @@ def learning_curves(
         axis("step", range=[0, workload.max_steps], tickformat=","),
         axis(f"validation {label(workload.metric)}", ticksuffix=suffix, **scaling),
         hovermode="x unified",
+        height=_height(curves),
         **_target_line(workload, scale, logarithmic="type" in scaling),
     )
     return Chart(
@@ -41,6 +43,7 @@ def learning_curves(
             "band from the first to the third quartile. A diverged seed counts at the trivial predictor's value from "
             f"its death on.{' The axis is logarithmic.' if 'type' in scaling else ''}"
             f"{' What lies far below is not drawn.' if 'range' in scaling else ''}"
+            f"{_on_request(curves)}"
         ),
         figure={"data": data, "layout": figure},
         **_table(curves, lambda curve, index: _quartiles(curve, index, scale, suffix)),
@@ -59,7 +62,7 @@ def time_to_target(workload: Workload, curves: Sequence[Curves], styles: Mapping
         caption=(
             f"Share of the seeds that have reached {workload.metric} {facts_of(workload.metric).told(workload.target)} "
             f"against the step, one staircase per entry. What has not reached it at step {workload.max_steps:,} is "
-            "censored there, not dropped."
+            f"censored there, not dropped.{_on_request(known)}"
         ),
         figure={
             "data": data,
@@ -67,10 +70,22 @@ def time_to_target(workload: Workload, curves: Sequence[Curves], styles: Mapping
                 axis("step", range=[0, workload.max_steps], tickformat=","),
                 axis("seeds that reached it", range=[-2, 103], ticksuffix=" %"),
                 hovermode="closest",
+                height=_height(known),
             ),
         },
         **_table(known, _reached),
     )
+
+
+def _on_request(curves: Sequence[Curves]) -> str:
+    return f" Only {MOST_DRAWN} lines are drawn; a press on a name draws it." if len(curves) > MOST_DRAWN else ""
+
+
+def _height(curves: Sequence[Curves]) -> int:
+    """Return a height, in pixels, of which the legend of many or long names leaves enough to the lines."""
+    names_in_line = 1 if max((len(curve.entry) for curve in curves), default=0) > LONG_NAME else 4
+    lines = min(math.ceil(len(curves) / names_in_line), MOST_LEGEND_LINES)
+    return 360 + 20 * max(0, lines - 2)
 
 
 def _line_with_band(

@@ -17,6 +17,7 @@ import pytest
 from bnbench.records import Skipped
 from bnbench.reports.charts import styles
 from bnbench.reports.page import to_html
+from bnbench.reports.page.blocks import sections
 from bnbench.reports.page.summaries import across_summaries
 from bnbench.scoring.board import Board, Speedup, StepsToTarget
 
@@ -434,6 +435,18 @@ def test_speed_ups_on_each_workload_show_whether_they_are_bounds(board: Board) -
     assert all(cell.small.startswith("≥ ") or not cell.small for cell in rows[entry.entry].cells)
     assert any(cell.small for cell in rows[entry.entry].cells)
     assert {cell.small for cell in rows[board.reference].cells if cell.small} == {"1×"}
+
+
+def test_many_or_long_names_make_charts_higher_and_say_how_to_draw_them(board_of: Callable[..., Board]) -> None:
+    few = board_of(num_workloads=1, entries=("batch", "none"), tracks=("recipe",))
+    long = [f"norm_{index}(momentum=0.1,eps=1e-05,affine=true)" for index in range(29)]
+    many = board_of(num_workloads=1, entries=(*long, "none"), tracks=("recipe",))
+    heights = []
+    for board in (few, many):
+        charts = sections(board, styles(board))[0].blocks[0].charts
+        heights.append([chart.figure["layout"]["height"] for chart in charts])
+        assert all(("a press on a name" in chart.caption) == (board is many) for chart in charts)
+    assert heights == [[360, 360], [560, 560]]
 
 
 def test_the_same_board_gives_the_same_page(board: Board) -> None:
