@@ -10,6 +10,7 @@ import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
 from datetime import UTC, datetime
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -20,8 +21,11 @@ from bnbench.dry_run import is_dry_run
 from bnbench.errors import UserError
 from bnbench.records import Costs, Record, Runs, Tracks, digest, in_tracks, load_costs, load_records, united
 from bnbench.reports import print_job, print_lines, print_sweep, print_take_away
+from bnbench.runs_commands.sweep_notes import SWEEPS_FOLDER
 from bnbench.scoring import Answer, Board, answers, score
 from bnbench.secret_values import masked, masked_override, masked_tree
+from bnbench.sweep_progress import SweepProgress, begin_notes
+from bnbench.sweep_size import size_of_sweep
 from bnbench.training.costs import measure_or_say
 from bnbench.training.job import CellReport
 from bnbench.winner import take_away
@@ -43,10 +47,12 @@ class SweepEnd(Callback):
     measure_cost = False
 
     def on_multirun_start(self, config: DictConfig, **kwargs: Any) -> None:
-        """Keep a dry run in this process, whatever launcher its jobs have: what they plan is told together."""
+        """Note how large the sweep is; keep a dry run in this process, where what its jobs plan is told together."""
         if is_dry_run():
             with read_write(config.hydra), open_dict(config.hydra):
                 config.hydra.launcher = {"_target_": BASIC_LAUNCHER}
+        elif (size := size_of_sweep(config)) is not None:
+            begin_notes(notes_folder(config.runs_dir), size)
 
     def on_multirun_end(self, config: DictConfig, **kwargs: Any) -> None:
         """Take the folder of a multirun."""
@@ -77,6 +83,17 @@ def end_sweep() -> None:
     shutil.rmtree(os.environ[SCRATCH], ignore_errors=True)
 
 
+def notes_folder(runs_dir: Path | str) -> Path:
+    """Return where the jobs of this sweep leave their notes."""
+    return Path(runs_dir) / SWEEPS_FOLDER / os.environ.get(SWEEP, "unnamed")
+
+
+@cache
+def sweep_progress(runs_dir: str) -> SweepProgress:
+    """Return how far this sweep is, as this process knows it."""
+    return SweepProgress(notes_folder(runs_dir))
+
+
 def note_job(
     runs_dir: str,
     number: int,
@@ -100,10 +117,16 @@ def note_job(
         "refusal": refusal,
         "tuned": tuned,
     }
-    if refusal is None or refusal not in REFUSALS:
+    told = refusal is None or refusal not in REFUSALS
+    if told:
         print_job(note)
     REFUSALS.add(refusal)
-    folder = Path(runs_dir) / "sweeps" / os.environ.get(SWEEP, "unnamed")
+    sweep_progress(runs_dir).take(note)
+    if not sys.stderr.isatty():  # a terminal has it in its live line
+        failed = told and any([refusal, *(cell.error for cell in cells)])
+        if line := sweep_progress(runs_dir).due(at_once=failed):
+            print_lines([line])
+    folder = notes_folder(runs_dir)
     try:
         folder.mkdir(parents=True, exist_ok=True)
         partial = folder / f".{number}.partial"
@@ -125,7 +148,7 @@ def show_once(runs_dir: str, lines: Sequence[str]) -> None:
     """Print lines once per sweep, whichever of its jobs, in whatever process, comes to them first."""
     if not lines:
         return
-    folder = Path(runs_dir) / "sweeps" / os.environ.get(SWEEP, "unnamed")
+    folder = notes_folder(runs_dir)
     try:
         folder.mkdir(parents=True, exist_ok=True)
         (folder / f"shown-{digest(list(lines))}").touch(exist_ok=False)
@@ -203,7 +226,7 @@ def sweep_notes() -> list[dict[str, Any]]:
     """Return what the jobs of this sweep noted, in whatever process, by their numbers."""
     if SweepEnd.runs_dir is None:
         return UNWRITTEN
-    written = (SweepEnd.runs_dir / "sweeps" / os.environ[SWEEP]).glob("[0-9]*.json")
+    written = notes_folder(SweepEnd.runs_dir).glob("[0-9]*.json")
     return [*UNWRITTEN, *(json.loads(path.read_text()) for path in sorted(written, key=lambda path: int(path.stem)))]
 
 

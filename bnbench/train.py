@@ -36,6 +36,7 @@ from bnbench.sweep import (
     show_once,
     summarise_record,
     sweep_notes,
+    sweep_progress,
 )
 from bnbench.training.announce import data_lines, target_lines
 from bnbench.training.automatic_targets import with_targets
@@ -182,8 +183,10 @@ def observers(config: Config, experiment: str, parts: Sequence[Part], task: Task
 
 def show_progress(name: str, parts: Sequence[Part], task: Task) -> list[JobObserver]:
     """Return the progress line of a batch of replicas."""
-    max_steps = budget_of(parts[0].cell.config).max_steps
-    return [Progress(f"{task.name} · {name}", metric=task.metric_name, max_steps=max_steps)]
+    config = parts[0].cell.config
+    sweep = sweep_progress(config.runs_dir).short
+    max_steps = budget_of(config).max_steps
+    return [Progress(f"{task.name} · {name}", metric=task.metric_name, max_steps=max_steps, sweep=sweep)]
 
 
 def said_of(error: Exception) -> str:

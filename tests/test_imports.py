@@ -35,7 +35,7 @@ LAYERS = (
     ("norms", "datasets", "models", "records"),
     ("training", "scoring"),
     ("reports", "conformance"),
-    ("sweep", "search_path", "winner", "runs_commands", "range_extension", "dry_run"),
+    ("sweep", "search_path", "winner", "runs_commands", "range_extension", "dry_run", "sweep_size", "sweep_progress"),
     ("train", "leaderboard", "check", "cost", "fetch", "claims", "runs", "compare_norms"),
     ("", "__main__"),
 )

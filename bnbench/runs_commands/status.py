@@ -133,7 +133,13 @@ def _sweep_lines(sweep: SweepNotes | None) -> list[str]:
     if sweep is None:
         return []
     ago = max(0.0, time.time() - sweep.last_note_at)
-    lines = [f"{plain(sweep.name)}: {number_of(sweep.jobs, 'job')} ended, the last {_ago(ago)} ago"]
+    jobs = number_of(sweep.jobs, "job")
+    if sweep.num_jobs is not None:
+        # the tuned track adds jobs at the end, which were not counted before
+        jobs = f"{min(sweep.jobs, sweep.num_jobs):,} of {number_of(sweep.num_jobs, 'job')}"
+    cells = f" ({number_of(sweep.num_cells, 'cell')})" if sweep.num_cells is not None else ""
+    what = f"ended, the last {_ago(ago)} ago" if sweep.jobs else f"ended, begun {_ago(ago)} ago"
+    lines = [f"{plain(sweep.name)}: {jobs}{cells} {what}"]
     for refusal in sweep.refusals:
         lines += [plain(f"refused: {refusal.reason.strip()}"), plain(f"  again: {refusal.command}")]
     return few(lines, most=2 * MOST_SHOWN)
@@ -143,7 +149,8 @@ def _sweep_data(sweep: SweepNotes | None) -> dict[str, Any] | None:
     if sweep is None:
         return None
     refusals = [{"reason": refusal.reason, "command": refusal.command} for refusal in sweep.refusals]
-    return {"name": sweep.name, "jobs": sweep.jobs, "refusals": refusals}
+    size = {"num_jobs": sweep.num_jobs, "num_cells": sweep.num_cells}
+    return {"name": sweep.name, "jobs": sweep.jobs, **size, "refusals": refusals}
 
 
 def _ago(seconds: float) -> str:

@@ -8,6 +8,7 @@ from typing import Any
 from bnbench.records.check import read_json
 
 SWEEPS_FOLDER = "sweeps"
+SIZE_FILE = "size.json"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -20,10 +21,15 @@ class Refusal:
 
 @dataclass(frozen=True, kw_only=True)
 class SweepNotes:
-    """The newest sweep: its name, which begins with its start in UTC, the jobs noted so far, and the refused ones."""
+    """The newest sweep: its name, which begins with its start in UTC, the jobs noted so far, and the refused ones.
+
+    `num_jobs` and `num_cells` are how many it will have, None where that was not known when it began.
+    """
 
     name: str
     jobs: int
+    num_jobs: int | None
+    num_cells: int | None
     last_note_at: float
     refusals: tuple[Refusal, ...]
 
@@ -35,15 +41,26 @@ def newest_sweep(runs_dir: Path) -> SweepNotes | None:
         return None
     for sweep in sorted((path for path in folder.iterdir() if path.is_dir() and not path.is_symlink()), reverse=True):
         paths = sorted(path for path in sweep.glob("[0-9]*.json") if path.is_file() and not path.is_symlink())
-        if paths:
+        size = sweep / SIZE_FILE
+        begun = [size] if size.is_file() and not size.is_symlink() else []
+        if paths or begun:
             notes = [note for note in map(read_json, paths) if isinstance(note, Mapping)]
             return SweepNotes(
                 name=sweep.name,
                 jobs=len(paths),
-                last_note_at=max(path.stat().st_mtime for path in paths),
+                num_jobs=_count(size, "jobs") if begun else None,
+                num_cells=_count(size, "cells") if begun else None,
+                last_note_at=max(path.stat().st_mtime for path in [*paths, *begun]),
                 refusals=tuple(_refusals(notes)),
             )
     return None
+
+
+def _count(path: Path, name: str) -> int | None:
+    """Return a number of the size of a sweep; a stranger may have written it."""
+    size = read_json(path)
+    count = size.get(name) if isinstance(size, Mapping) else None
+    return count if isinstance(count, int) and not isinstance(count, bool) and count > 0 else None
 
 
 def _refusals(notes: Sequence[Mapping[str, Any]]) -> list[Refusal]:
