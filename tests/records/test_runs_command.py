@@ -236,6 +236,8 @@ def test_status_reads_the_notes_of_the_newest_sweep(tmp_path: Path, told: Told) 
     assert data["sweep"] == {
         "name": name,
         "jobs": 2,
+        "num_jobs": None,
+        "num_cells": None,
         "refusals": [{"reason": "no such file", "command": "python -m bnbench.train dataset=file"}],
     }
 
