@@ -10,6 +10,15 @@ How often the board's intervals, tests and advice are right, measured. This page
 in {minutes} minutes of one core; `--quick` does it roughly in one, `intervals`, `aa` or `power` does one part,
 `--json` gives every number, and `--keep FOLDER` goes on where it was stopped. The numbers are the same on every run
 but for rounding.
+
+In short:
+
+- **Coverage**: 95 % intervals of the speed-up hold the truth in 94 % to 98 % of cases where the two entries are about
+  equally erratic, and in 91 % to 99 % where one is three times as erratic as the other.
+- **Nothing to find** is called "real" in 2 % to 5 % of comparisons of real training. Simulated with one entry three
+  times as erratic as the other it is in up to 11 %, and in up to 7 % without those that are called narrow.
+- **Seeds**: with the usual spread 6 show a speed-up of 2×, 7 one of 1.5×, 19 one of 1.2×. "About n more seeds" errs
+  towards too many where few are enough, and towards too few where a hundred are needed.
 """
 
 INTERVALS = """
