@@ -1,5 +1,7 @@
 """What entries cost: measured in turns, beside none, memory and parameters the same every time."""
 
+import subprocess
+import sys
 from collections import Counter
 from collections.abc import Callable
 from itertools import pairwise, permutations
@@ -167,6 +169,22 @@ def test_the_most_allocated_is_what_is_held_at_once() -> None:
             del held
 
     assert most_allocated(run) == 4 * 1500
+
+
+def test_measuring_memory_says_nothing_of_torchs_and_keeps_what_others_say(capfd: pytest.CaptureFixture[str]) -> None:
+    """As running statistics, which every step replaces. In a process of its own: torch logs it once in each."""
+    script = """
+import os
+import torch
+from bnbench.training.costs import most_allocated
+held = [torch.empty(1000)]
+def run():
+    held[0] = torch.empty(500)
+    os.write(2, b"a stranger's warning\\n")
+assert most_allocated(run) == 4 * 500
+"""
+    subprocess.run([sys.executable, "-c", script], check=True)
+    assert capfd.readouterr().err == "a stranger's warning\n"
 
 
 def test_a_step_is_that_of_training(configure: Callable[..., Any]) -> None:
