@@ -56,6 +56,9 @@ def _outcome(cell: Mapping[str, Any]) -> str:
         diverged = f", {len(cell['diverged'])} diverged" if cell["diverged"] else ""
         seconds = f" in {cell['train_seconds']:.1f} s of training"
         said.append(f"trained {_seeds(cell['trained'])}{seconds}{diverged}")
+    if cell.get("halved_to"):
+        together = cell["halved_to"]
+        said.append(f"out of memory: went on with {together} replica{'' if together == 1 else 's'} at a time")
     if cell["reused"]:
         said.append(f"{_seeds(cell['reused'])} already finished{'' if cell['trained'] else ', nothing to train'}")
     if cell["elsewhere"]:

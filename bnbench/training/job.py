@@ -1,7 +1,9 @@
 """One job of a sweep: its cells claimed, their missing seeds trained together, one record written per cell."""
 
+import shutil
 import traceback
-from collections.abc import Callable, Iterator, Sequence
+from collections import deque
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from typing import Any, Protocol
@@ -23,12 +25,16 @@ from bnbench.records import (
     remove_unfinished,
     write_record,
 )
+from bnbench.records.layout import RUN_FILE
 from bnbench.training.by_rows import fill_in_by_rows
 from bnbench.training.cells import Cell, index_of, plan_cells
+from bnbench.training.chunks import Part as Part
+from bnbench.training.chunks import chunks, cut_down, replicas_in
 from bnbench.training.evaluator import Observer
 from bnbench.training.fit import Member, check_training, may_stack, network_of
 from bnbench.training.history import Trajectory
 from bnbench.training.memory import replicas_that_fit
+from bnbench.training.out_of_memory import is_out_of_memory, release_memory
 from bnbench.training.outcome import describe, environment, history_of, seed_results
 from bnbench.training.ranks import Fit, training_for
 
@@ -47,6 +53,7 @@ class CellReport:
     elsewhere: str | None = None
     removed: list[str] = field(default_factory=list)
     train_seconds: float = 0.0
+    halved_to: int | None = None
     error: str | None = None
     traceback: str | None = None
     record_of_error: str | None = None
@@ -57,15 +64,6 @@ class JobObserver(Observer, Protocol):
 
     def close(self, records: Sequence[Any]) -> None:
         """Take the records the observed training led to; must not raise."""
-
-
-@dataclass(frozen=True)
-class Part:
-    """The replicas of one cell within a chunk: seeds side by side, members their positions."""
-
-    cell: Cell
-    seeds: tuple[int, ...]
-    members: range
 
 
 ALL = 2**31
@@ -162,32 +160,37 @@ def _train(
         # the network was built and fails as it runs: evidence worth a record, as if it had failed later
         _record_failure(next(chunks(cells, missing, limit=ALL)), reports, setting, error.__cause__)
         return
-    for parts in chunks(cells, missing, limit=setting.limit):
+    waiting = deque(chunks(cells, missing, limit=setting.limit))
+    while waiting:
+        parts = waiting.popleft()
         try:
             _train_chunk(parts, reports, setting, stacked=stacked)
+            continue
         except UserError:
             raise
         except Exception as error:  # whatever a stranger's norm or the device does must not end the sweep
-            _record_failure(parts, reports, setting, error)
-            return
+            if replicas_in(parts) == 1 or not is_out_of_memory(error):
+                _record_failure(parts, reports, setting, error)
+                _say_not_trained(cells, missing, reports, because_of=reports[parts[0].cell.cell_id])
+                return
+        # beyond the handler: until there, the error holds the frames that hold the tensors
+        release_memory()
+        # of those at whose records memory ended, the ones before are written
+        parts = [part for part in parts if not set(part.seeds) <= set(reports[part.cell.cell_id].trained)]
+        _forget(parts)
+        waiting = deque(cut_down((parts, *waiting), below=replicas_in(parts)))
+        for part in parts:
+            reports[part.cell.cell_id].halved_to = max(map(replicas_in, waiting))
     for cell in cells:
         reports[cell.cell_id].removed = [path.name for path in remove_unfinished(cell.folder)]
 
 
-def chunks(cells: Sequence[Cell], missing: dict[str, tuple[int, ...]], *, limit: int) -> Iterator[list[Part]]:
-    """Yield batches of at most `limit` replicas (at least one seed of every cell), the seeds of a cell side by side."""
-    wanted = sorted({seed for seeds in missing.values() for seed in seeds})
-    seeds_per_chunk = max(1, limit // len(cells))
-    for start in range(0, len(wanted), seeds_per_chunk):
-        chosen = wanted[start : start + seeds_per_chunk]
-        parts: list[Part] = []
-        first = 0
-        for cell in cells:
-            seeds = tuple(seed for seed in chosen if seed in missing[cell.cell_id])
-            if seeds:
-                parts.append(Part(cell, seeds, range(first, first + len(seeds))))
-                first += len(seeds)
-        yield parts
+def _forget(parts: Sequence[Part]) -> None:
+    """Remove the folders that were begun for these seeds together; they are trained in others."""
+    for part in parts:
+        folder = record_folder(part.cell.folder, part.seeds)
+        if not (folder / RUN_FILE).exists():
+            shutil.rmtree(folder, ignore_errors=True)  # what stays is removed as unfinished later
 
 
 def _train_chunk(parts: list[Part], reports: dict[str, CellReport], setting: Setting, *, stacked: bool) -> None:
@@ -250,6 +253,21 @@ def _record_failure(parts: list[Part], reports: dict[str, CellReport], setting: 
         }
         written = write_record(record_folder(part.cell.folder, part.seeds), record, None)
         report.record_of_error = str(written.path / "run.json")
+
+
+def _say_not_trained(
+    cells: Sequence[Cell],
+    missing: dict[str, tuple[int, ...]],
+    reports: dict[str, CellReport],
+    *,
+    because_of: CellReport,
+) -> None:
+    """Say of every cell that still lacks seeds that they were not tried, after the failure of another's."""
+    for cell in cells:
+        report = reports[cell.cell_id]
+        if report.error is None and set(missing[cell.cell_id]) - set(report.trained):
+            report.error = f"not tried, since {because_of.name} failed: {because_of.error}"
+            report.traceback, report.record_of_error = because_of.traceback, because_of.record_of_error
 
 
 def _name(cell: Cell, several_rates: bool) -> str:
