@@ -54,7 +54,8 @@ def take_away(answer: Answer, records: list[Record], *, weights_path: str | None
     """Return the winner's code, where it has one, and lines: why not, and how to have its weights."""
     winner = answer.winner
     if winner is None:
-        return None, []
+        none_saved = f"No weights in {weights_path}: without runs of '{answer.reference}' there is no winner."
+        return None, [] if weights_path is None else [none_saved]
     own = records_of(winner, records)
     code, why_not = code_of(answer, winner, own[0])
     said = [] if why_not is None else [f"No code of the winner to paste: {why_not}."]

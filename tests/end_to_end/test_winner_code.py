@@ -16,7 +16,7 @@ from bnbench.datasets import Task, load
 from bnbench.datasets.collectors import make_collector
 from bnbench.datasets.row_errors import class_scores
 from bnbench.metric_facts import METRICS
-from bnbench.winner import code_of
+from bnbench.winner import code_of, take_away
 
 ROWS = 200
 LITTLE = (
@@ -131,3 +131,10 @@ def test_what_has_no_code_is_said(overrides: tuple[str, ...], said: str, script:
     code, why_not, _ = script(*overrides, metric="rmse")
     assert code is None
     assert said in str(why_not)
+
+
+def test_weights_that_were_asked_for_and_cannot_be_are_said() -> None:
+    answer = cast(Any, SimpleNamespace(winner=None, reference="none"))
+    said = "No weights in best.safetensors: without runs of 'none' there is no winner."
+    assert take_away(answer, [], weights_path="best.safetensors") == (None, [said])
+    assert take_away(answer, [], weights_path=None) == (None, [])
