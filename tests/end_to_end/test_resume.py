@@ -114,7 +114,7 @@ def test_experiments_index_their_cells_and_share_them(train: Any, tmp_path: Path
     train("seeds=2", experiments=["first"])
     (cell,) = train("seeds=3", experiments=["second"])
     assert cell.trained == [2]
-    expected = {"entry": "batch", "dataset": "digits"}
+    expected = {"entry": "batch", "dataset": "digits", "tracks": ["recipe"]}
     assert read_experiment(tmp_path / "runs", "first") == {cell.cell_id: {**expected, "seeds": [0, 1]}}
     assert read_experiment(tmp_path / "runs", "second") == {cell.cell_id: {**expected, "seeds": [0, 1, 2]}}
 

@@ -86,8 +86,8 @@ def _cost(row: Row) -> Facts:
         return []
     memory = None if cost.peak_memory_bytes is None else cost.peak_memory_bytes / 2**20
     return [
-        ("training step", _relative(f"{1e6 * cost.step_seconds:,.4g} µs", cost.relative_step)),
-        ("inference", _relative(f"{1e6 * cost.inference_seconds:,.4g} µs", cost.relative_inference)),
+        ("training step", _relative(f"{1e6 * cost.step_seconds:,.0f} µs", cost.relative_step)),
+        ("inference", _relative(f"{1e6 * cost.inference_seconds:,.0f} µs", cost.relative_inference)),
         ("peak memory", NOTHING if memory is None else _relative(f"{memory:,.4g} MiB", cost.relative_memory)),
         ("parameters", _relative(f"{cost.parameters:,}", cost.relative_parameters)),
         ("hardware", plain(cost.hardware)),

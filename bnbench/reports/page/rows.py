@@ -117,7 +117,7 @@ def _final(row: Row, workload: Workload, scale: Scale) -> Cell:
 def _step_cost(row: Row) -> Cell:
     if row.cost is None:
         return Cell(NOTHING)
-    measured = f"{1e6 * row.cost.step_seconds:,.3g} µs"
+    measured = f"{1e6 * row.cost.step_seconds:,.0f} µs"
     if row.cost.relative_step is None:
         return Cell(measured, "", _key(row.cost.step_seconds))
     return Cell(f"{row.cost.relative_step:.3g}×", measured, _key(row.cost.relative_step))
