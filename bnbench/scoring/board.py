@@ -55,7 +55,7 @@ class Board:
     notes: tuple[str, ...] = ()
     across: tuple[Across, ...] = ()
     tunability: tuple[Tunability, ...] = ()
-    curves: tuple[Curves, ...] = ()
+    curves: tuple[Curves, ...] = field(default=(), compare=False)  # arrays have no single answer to ==
     runs: tuple[RunFact, ...] = ()
     schema_version: int = field(default=SCHEMA_VERSION, init=False)
 

@@ -35,6 +35,10 @@ def spy(event, arguments):
         what = str(arguments[0])
     elif event in ("os.mkdir", "os.rename", "os.remove", "os.link"):
         what = str(arguments[0])
+        # a folder that is removed with all it holds is walked by descriptors, and names are relative to those
+        descriptor = arguments[{"os.mkdir": 2, "os.rename": 2, "os.remove": 1, "os.link": 2}[event]]
+        if descriptor != -1 and not what.startswith("/"):
+            what = os.path.join(os.readlink(f"/proc/self/fd/{descriptor}"), what)
     else:
         return
     if what.startswith(os.getcwd()) or not what.startswith("/"):
