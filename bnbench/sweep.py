@@ -123,7 +123,8 @@ def note_job(
     REFUSALS.add(refusal)
     sweep_progress(runs_dir).take(note)
     if not sys.stderr.isatty():  # a terminal has it in its live line
-        failed = told and any([refusal, *(cell.error for cell in cells)])
+        # a refusal says all there is: nothing was tried, and it is the same for every job
+        failed = any(cell.error for cell in cells)
         if line := sweep_progress(runs_dir).due(at_once=failed):
             print_lines([line])
     folder = notes_folder(runs_dir)

@@ -49,6 +49,7 @@ def test_a_crash_is_recorded_with_its_traceback_and_trained_again_by_the_command
     assert run.code == 1
     assert "Traceback" not in run.said
     assert run.said.count("failed: RuntimeError: the stranger's norm broke") == 2
+    assert "sweep: 1 of 2 jobs ended, 0 of 2 cells, 0 seeds done, 1 failed" in run.said
     assert "2 failed:" in run.said
     failed = load_records(command.runs).failed
     assert len(failed) == 2

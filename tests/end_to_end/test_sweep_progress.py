@@ -124,9 +124,10 @@ def test_the_live_line_of_a_terminal_begins_with_the_sweep(stream: io.StringIO, 
     assert "\n" not in stream.getvalue()
 
 
-def test_a_sweep_leaves_its_size_for_the_status_and_tells_a_failure_with_how_far_it_is(command: Any) -> None:
+def test_a_sweep_leaves_its_size_for_the_status_and_a_refusal_says_what_there_is_to_say(command: Any) -> None:
     run = command("-m", "norm=group,layer", "model.hidden=[6]")
-    assert "sweep: 1 of 2 jobs ended, 0 of 2 cells, 0 seeds done, 1 failed" in run.said
+    assert "refused: norm 'group'" in run.said
+    assert "jobs ended" not in run.said
     status = status_of(command.runs)
     assert any("2 of 2 jobs (2 cells) ended, the last" in line for line in status.lines)
     assert (status.data["sweep"]["num_jobs"], status.data["sweep"]["num_cells"]) == (2, 2)
