@@ -2,6 +2,7 @@
 
 import importlib.util
 import os
+import signal
 import subprocess
 import sys
 import sysconfig
@@ -14,6 +15,9 @@ import pytest
 # Before anything imports wandb, which decides once per process.
 os.environ["WANDB_MODE"] = "offline"
 os.environ["WANDB_SILENT"] = "true"
+
+# A test run that was started in the background ignores Ctrl-C, and every command under test would inherit that.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # What a developer has installed is not what is tested here; the tests of plug-ins bring their own.
 os.environ["BNBENCH_WITHOUT_PLUGINS"] = "1"
