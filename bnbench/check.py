@@ -1,17 +1,20 @@
 """`python -m bnbench.check`: meet a norm with every check and print its report card; list what is registered."""
 
 import argparse
-import io
 import sys
 import traceback
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 from omegaconf import OmegaConf
 
+from bnbench import command_line
+from bnbench.command_line import BAD_USAGE, FAILED, FINE, show_what_can_be_shown
 from bnbench.errors import UserError
 
-FINE, FAILED, BAD_USAGE, INTERRUPTED = 0, 1, 2, 130
+INTERRUPTED = 130
+complain = partial(command_line.complain, "bnbench.check")
 KINDS = ("activation", "weight")
 FEWEST_FEATURES = 2  # of a single feature no row has a spread
 
@@ -22,8 +25,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = made.parse_args(arguments)
     if misuse := contradiction(options):
         made.error(misuse)
-    if isinstance(sys.stdout, io.TextIOWrapper):
-        sys.stdout.reconfigure(errors="replace")  # a terminal that cannot show × still shows the card
+    show_what_can_be_shown()
     try:
         return work(options)
     except KeyboardInterrupt:
@@ -143,12 +145,6 @@ def in_words(error: BaseException) -> str:
         return f"{type(error).__name__}: {error}"
     except Exception:  # a stranger's __str__ may raise anything
         return type(error).__name__
-
-
-def complain(message: str, *, code: int) -> int:
-    """Write one line to standard error and return the exit code."""
-    sys.stderr.write(f"bnbench.check: {message}\n")
-    return code
 
 
 if __name__ == "__main__":

@@ -1,22 +1,22 @@
 """`python -m bnbench.cost`: measure what the entries of recorded runs cost on this machine, and show it."""
 
 import argparse
-import io
-import os
 import shlex
 import sys
 import warnings
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
+from bnbench import command_line
+from bnbench.command_line import BAD_USAGE, FAILED, FINE, names, run_command
 from bnbench.errors import UserError
-from bnbench.leaderboard import names, of_experiments
 from bnbench.records import Record, Runs, Skipped, load_costs, load_records
 from bnbench.reports.cells import plain
 from bnbench.reports.costs import cost_tables, costs_to_json, print_costs
+from bnbench.scoring.asked import of_experiments
 from bnbench.scoring.score import require_known
 
-FINE, FAILED, BAD_USAGE = 0, 1, 2
 ROUNDS = 15
 # a round beyond those takes as long as each of them
 MOST_ROUNDS = 10_000
@@ -25,22 +25,8 @@ MOST_ROUNDS = 10_000
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command and return its exit code: 0 fine, 1 something failed, 2 bad usage."""
     options = parser().parse_args(arguments)
-    if isinstance(sys.stdout, io.TextIOWrapper):
-        sys.stdout.reconfigure(errors="replace")  # a terminal that cannot show × still shows the table
-    try:
-        return work(options)
-    except BrokenPipeError:
-        # The reader (`| head`) has seen enough; what Python would still flush goes nowhere.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return FINE
-    except KeyboardInterrupt:
-        return complain("interrupted; what was measured is kept, and the same command goes on from here", code=FAILED)
-    except Exception as error:
-        if options.debug:
-            raise
-        if isinstance(error, UserError):
-            return complain(str(error), code=FAILED)
-        return complain(f"internal error ({type(error).__name__}: {error}); run again with --debug", code=FAILED)
+    interrupted = "interrupted; what was measured is kept, and the same command goes on from here"
+    return run_command(partial(work, options), complain, debug=options.debug, interrupted=interrupted)
 
 
 def work(options: argparse.Namespace) -> int:
@@ -108,8 +94,7 @@ def tell_skipped(skipped: Sequence[Skipped]) -> None:
 
 def complain(message: str, *, code: int) -> int:
     """Write one line to standard error and return the exit code."""
-    sys.stderr.write(f"bnbench.cost: {plain(message)}\n")
-    return code
+    return command_line.complain("bnbench.cost", plain(message), code=code)
 
 
 def parser() -> argparse.ArgumentParser:

@@ -2,32 +2,27 @@
 
 import argparse
 import gc
-import io
-import os
 import shlex
 import sys
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Sequence
 from functools import partial
 from math import isfinite
 from pathlib import Path
-from typing import Any
 
+from bnbench import command_line
+from bnbench.command_line import BAD_USAGE, FAILED, FINE, names, run_command
 from bnbench.errors import UserError
 from bnbench.records.atomic import write_atomically
 from bnbench.records.costs import load_costs
-from bnbench.records.experiments import list_experiments, read_experiment
-from bnbench.records.layout import EXPERIMENTS_FOLDER
-from bnbench.records.read import Runs, load_records
-from bnbench.records.record import Skipped
-from bnbench.records.tracks import in_tracks, tracks_by_cell, united
+from bnbench.records.read import load_records
 from bnbench.reports import print_board, to_csv, to_json, to_markdown, to_text
 from bnbench.scoring import Board, score
-from bnbench.scoring.score import ALL_LEVELS, LEVELS, require_known
+from bnbench.scoring.asked import of_all_experiments, of_experiments
+from bnbench.scoring.score import ALL_LEVELS, LEVELS
 from bnbench.scoring.tracks import TRACKS
 from bnbench.secret_values import masked_override
 
-FINE, FAILED, BAD_USAGE = 0, 1, 2
+complain = partial(command_line.complain, "bnbench.leaderboard")
 
 
 def to_page(board: Board) -> str:
@@ -53,22 +48,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parser().parse_args(arguments)
     if options.format == "html" and options.output is None and sys.stdout.isatty():
         return complain("a page is megabytes of HTML, nothing for a terminal; add --output board.html", code=BAD_USAGE)
-    if isinstance(sys.stdout, io.TextIOWrapper):
-        sys.stdout.reconfigure(errors="replace")  # a terminal that cannot show × still shows the board
     collecting = gc.isenabled()
     gc.disable()  # what is read stays until the board is written: looking for garbage takes a fifth of the time
     try:
-        return show(options)
-    except BrokenPipeError:
-        # The reader (`| head`) has seen enough; what Python would still flush goes nowhere.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return FINE
-    except Exception as error:
-        if options.debug:
-            raise
-        if isinstance(error, UserError):
-            return complain(str(error), code=FAILED)
-        return complain(f"internal error ({type(error).__name__}: {error}); run again with --debug", code=FAILED)
+        return run_command(partial(show, options), complain, debug=options.debug)
     finally:
         if collecting:
             gc.enable()
@@ -110,62 +93,6 @@ def show(options: argparse.Namespace) -> int:
     return FINE
 
 
-def of_experiments(runs: Runs, runs_dirs: Sequence[Path], experiments: Sequence[str]) -> Runs:
-    """Return the runs with only the cells and seeds that the experiments asked for, by their indexes or the records.
-
-    They count in the tracks that were asked for, whatever they were trained for first.
-    """
-    indexed = {folder: set(list_experiments(folder)) for folder in runs_dirs}
-    recorded = {name for record in runs.records for name in record.experiments}
-    require_known("experiment", experiments, recorded.union(*indexed.values()))
-    asked: dict[str, set[int]] = {}
-    holders: dict[str, set[str]] = {}
-    tracks: list[dict[str, list[str]]] = []
-    for folder, known in indexed.items():
-        for name in known.intersection(experiments):
-            cells = read_experiment(folder, name)
-            tracks.append(asked_tracks(cells))
-            for cell_id, cell in cells.items():
-                asked.setdefault(cell_id, set()).update(cell["seeds"])
-                holders.setdefault(cell_id, set()).add(name)
-    records = []
-    for record in runs.records:
-        if record.cell_id in asked:
-            seeds = [seed for seed in record.seeds if seed["seed"] in asked[record.cell_id]]
-        else:
-            seeds = record.seeds if set(experiments).intersection(record.experiments) else []
-        if seeds:
-            # another version of the suite may have trained it; here it counts for those that were asked for
-            own = set(experiments).intersection(holders.get(record.cell_id, ())) or set(experiments).intersection(
-                record.experiments
-            )
-            records.append(replace(record, seeds=seeds, experiments=sorted(own)))
-    return replace(runs, records=in_tracks(records, united(*tracks)))
-
-
-def of_all_experiments(runs: Runs, runs_dirs: Sequence[Path]) -> Runs:
-    """Return the runs, each in the tracks it was trained for and in those that an experiment asked for since.
-
-    An index that cannot be read takes nothing else from the board: it is told among what was skipped.
-    """
-    indexes = []
-    damaged = []
-    for folder in runs_dirs:
-        for name in list_experiments(folder):
-            try:
-                indexes.append(asked_tracks(read_experiment(folder, name)))
-            except UserError as error:
-                damaged.append(Skipped(folder / EXPERIMENTS_FOLDER, f"{error}; its tracks are not known"))
-    records = in_tracks(runs.records, united(tracks_by_cell(runs.records), *indexes))
-    return replace(runs, records=records, skipped=[*runs.skipped, *damaged])
-
-
-def asked_tracks(cells: Mapping[str, Mapping[str, Any]]) -> dict[str, list[str]]:
-    """Return the tracks of the cells of an experiment's index; one of an older release names none."""
-    known = {cell_id: [track for track in cell.get("tracks", []) if track in TRACKS] for cell_id, cell in cells.items()}
-    return {cell_id: tracks for cell_id, tracks in known.items() if tracks}
-
-
 def deliver(board: Board, *, form: str, output: Path | None, everything: bool = False) -> None:
     """Write the board to `output`, or to standard output; with `everything` the details of its rows, too."""
     written = partial(DETAILED[form], everything=everything) if form in DETAILED else FORMATS[form]
@@ -191,12 +118,6 @@ def mirrored(board: Board, options: argparse.Namespace) -> str:
     folder: Path = options.runs_dirs[0]
     command = shlex.join(["python", "-m", "bnbench.leaderboard", *map(masked_override, sys.argv[1:])])
     return log_board(board, project=options.wandb_project, entity=options.wandb_entity, folder=folder, command=command)
-
-
-def complain(message: str, *, code: int) -> int:
-    """Write one line to standard error and return the exit code."""
-    sys.stderr.write(f"bnbench.leaderboard: {message}\n")
-    return code
 
 
 def parser() -> argparse.ArgumentParser:
@@ -232,14 +153,6 @@ def finite(text: str) -> float:
     if not isfinite(number):
         raise ValueError(text)
     return number
-
-
-def names(text: str) -> tuple[str, ...]:
-    """Return the names of a comma list; argparse reports an empty one as bad usage."""
-    listed = tuple(name.strip() for name in text.split(",") if name.strip())
-    if not listed:
-        raise argparse.ArgumentTypeError("expected at least one name")
-    return listed
 
 
 if __name__ == "__main__":

@@ -1,17 +1,17 @@
 """`python -m bnbench.runs`: look at recorded runs, compare, merge and tidy them. Never imports torch or hydra."""
 
 import argparse
-import io
 import json
-import os
 import sys
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
+from bnbench import command_line
+from bnbench.command_line import BAD_USAGE, FINE, BadUsageError, names, run_command
 from bnbench.errors import UserError
-from bnbench.leaderboard import names
 from bnbench.runs_commands import prune
-from bnbench.runs_commands.answer import BAD_USAGE, FAILED, FINE, Answer, BadUsageError
+from bnbench.runs_commands.answer import Answer
 from bnbench.runs_commands.difference import diff_cells
 from bnbench.runs_commands.find import find_cell
 from bnbench.runs_commands.listing import list_cells
@@ -20,29 +20,14 @@ from bnbench.runs_commands.showing import show_cell
 from bnbench.runs_commands.status import status_of
 
 RUNS_DIR = Path("runs")
+complain = partial(command_line.complain, "bnbench.runs")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command and return its exit code: 0 fine, 1 something failed, 2 bad usage."""
     options = parser().parse_args(arguments)
-    if isinstance(sys.stdout, io.TextIOWrapper):
-        sys.stdout.reconfigure(errors="replace")  # a terminal that cannot show × still shows the rest
-    try:
-        return run(options)
-    except BrokenPipeError:
-        # The reader (`| head`) has seen enough; what Python would still flush goes nowhere.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return FINE
-    except KeyboardInterrupt:
-        return complain("interrupted; the same command goes on from here", code=FAILED)
-    except Exception as error:
-        if options.debug:
-            raise
-        if isinstance(error, BadUsageError):
-            return complain(str(error), code=BAD_USAGE)
-        if isinstance(error, UserError):
-            return complain(str(error), code=FAILED)
-        return complain(f"internal error ({type(error).__name__}: {error}); run again with --debug", code=FAILED)
+    interrupted = "interrupted; the same command goes on from here"
+    return run_command(partial(run, options), complain, debug=options.debug, interrupted=interrupted)
 
 
 def run(options: argparse.Namespace) -> int:
@@ -106,12 +91,6 @@ def tell(answer: Answer, options: argparse.Namespace) -> int:
     sys.stdout.write(f"{text}\n")
     sys.stdout.flush()
     return answer.code
-
-
-def complain(message: str, *, code: int) -> int:
-    """Write one line to standard error and return the exit code."""
-    sys.stderr.write(f"bnbench.runs: {message}\n")
-    return code
 
 
 def parser() -> argparse.ArgumentParser:

@@ -16,6 +16,7 @@ PACKAGE = Path(__file__).parent.parent / "bnbench"
 LAYERS = (
     (
         "errors",
+        "command_line",
         "plugins",
         "registry",
         "seeding",

@@ -6,9 +6,9 @@ from typing import Any
 
 from rich.cells import cell_len
 
+from bnbench.command_line import FINE
 from bnbench.reports.cells import plain
 
-FINE, FAILED, BAD_USAGE = 0, 1, 2
 MOST_SHOWN = 20
 
 
@@ -19,10 +19,6 @@ class Answer:
     lines: list[str]
     data: dict[str, Any] = field(default_factory=dict)
     code: int = FINE
-
-
-class BadUsageError(Exception):
-    """A word of the command line that names nothing, or too much; its message is for the user."""
 
 
 def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:

@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
+from bnbench.command_line import BadUsageError
 from bnbench.errors import nearest
-from bnbench.runs_commands.answer import BadUsageError
 from bnbench.runs_commands.inventory import Cell, take_inventory
 
 

@@ -4,11 +4,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from bnbench.command_line import FAILED, FINE, BadUsageError
 from bnbench.records import add_cells, atomic, load_records
 from bnbench.records.check import read_json
 from bnbench.records.layout import COSTS_FOLDER, TARGETS_FOLDER
 from bnbench.reports.cells import plain
-from bnbench.runs_commands.answer import FAILED, FINE, Answer, BadUsageError, few, number_of, section
+from bnbench.runs_commands.answer import Answer, few, number_of, section
 from bnbench.runs_commands.inventory import experiments_of
 from bnbench.runs_commands.merge_record import Merged, merge_record
 

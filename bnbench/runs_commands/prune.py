@@ -2,10 +2,11 @@
 
 from pathlib import Path
 
+from bnbench.command_line import FAILED, FINE
 from bnbench.errors import UserError
 from bnbench.records import atomic, cell_lock
 from bnbench.reports.cells import plain
-from bnbench.runs_commands.answer import FAILED, FINE, Answer, number_of, section, table
+from bnbench.runs_commands.answer import Answer, number_of, section, table
 from bnbench.runs_commands.removable import Item, find_removable, remove_item
 
 HEADER = ("what", "why", "size")

@@ -5,9 +5,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from bnbench.command_line import FAILED, FINE
 from bnbench.records.held_locks import HeldLock, held_locks
 from bnbench.reports.cells import plain
-from bnbench.runs_commands.answer import FAILED, FINE, MOST_SHOWN, Answer, few, number_of, section, seeds_text
+from bnbench.runs_commands.answer import MOST_SHOWN, Answer, few, number_of, section, seeds_text
 from bnbench.runs_commands.inventory import Cell, Inventory, experiments_of, take_inventory, value_at
 from bnbench.runs_commands.sweep_notes import SweepNotes, newest_sweep
 
