@@ -11,7 +11,6 @@ from bnbench.scoring.block import Block
 from bnbench.scoring.board_across import Across, AcrossEntry
 from bnbench.scoring.board_row import Estimate, Row
 from bnbench.scoring.comparison import SeedTimes, pair
-from bnbench.scoring.details import poor_trivial
 from bnbench.scoring.entry_curves import EntryCurves
 from bnbench.scoring.geometric_mean import LogRatio, MeanLogRatio, interval_of, log_ratio, mean_log_ratio, two_sided_p
 from bnbench.scoring.holm import ALPHA, holm
@@ -144,7 +143,7 @@ def _quality(row: Row, block: Block) -> float | None:
 
     Not by the reference's own way, which is nearly none where the reference hardly learns: the ratio would be anything.
     """
-    trivial, target = poor_trivial(block.entries[0], block.workload.metric), block.workload.target
+    trivial, target = block.entries[0].trivial, block.workload.target
     if trivial is None or target is None or row.final.mean is None:
         return None
     sign = 1 if block.workload.direction == "max" else -1

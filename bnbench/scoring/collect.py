@@ -100,7 +100,6 @@ def _curves_or_skip(record: Record, rules: Rules, skipped: list[Skipped], *, wan
         bests=_numbers(end.get(f"best_val_{rules.metric}") for end in ends),
         tests=_numbers(end.get(f"test_{rules.metric}") for end in ends),
         spikes=_numbers(seed.get("spikes") for seed in seeds),
-        # what is good by the metric must not be given to a seed that is lost
         trivial=record.metric.get("trivial") if facts_of(rules.metric).trivial_is_poor else None,
         samples_per_step=_per_step(columns, "samples"),
         epochs_per_step=_per_step(columns, "epoch"),

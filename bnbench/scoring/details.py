@@ -10,14 +10,15 @@ from bnbench.metric_facts import facts_of
 from bnbench.records.costs import Costs
 from bnbench.scoring.area_under_curve import area_under_curve
 from bnbench.scoring.block import Block, best_seen
+from bnbench.scoring.board import Workload
 from bnbench.scoring.board_row import CostOf, Details, Estimate
-from bnbench.scoring.entry_curves import EntryCurves
+from bnbench.scoring.entry_curves import EntryCurves, counted_finals
 from bnbench.scoring.expected_running_time import expected_running_time
 from bnbench.scoring.final import final_metric
 from bnbench.scoring.intervals import Interval, mean_interval
 from bnbench.scoring.spread import interquartile_range, worst_tenth
 from bnbench.scoring.stalled import stalled
-from bnbench.scoring.times import Bools, Floats, Times
+from bnbench.scoring.times import Floats, Times
 
 
 def goal_of(block: Block, targets: Mapping[str, Any]) -> float | None:
@@ -37,9 +38,8 @@ def with_details(block: Block, *, costs: Costs | None, goal: float | None) -> Bl
         details = details_of(
             entry,
             block.times[index].times if block.times else None,
+            workload,
             rmst=row.steps_to_target.rmst,
-            metric=workload.metric,
-            direction=workload.direction,
             goal=goal,
             cost=cost,
         )
@@ -50,45 +50,29 @@ def with_details(block: Block, *, costs: Costs | None, goal: float | None) -> Bl
 def details_of(
     entry: EntryCurves,
     times: Times | None,
+    workload: Workload,
     *,
     rmst: float | None,
-    metric: str,
-    direction: str,
     goal: float | None,
     cost: CostOf | None,
 ) -> Details:
     """Return the details of an entry; `goal` is what stalled seeds are measured by, `times` None without a target."""
-    spikes = entry.spikes[np.isfinite(entry.spikes)]
+    spikes, trivial = entry.spikes[np.isfinite(entry.spikes)], entry.trivial
+    never_learns = stalled(entry.values, entry.diverged, trivial=trivial, goal=goal, direction=workload.direction)
     return Details(
         expected_running_time=None if times is None else expected_running_time(times),
-        area_under_curve=_estimate(area_of(entry, metric)),
-        best=_counted(entry.bests, entry, metric),
-        test=_counted(entry.tests, entry, metric),
-        stalled=int(stalled_seeds(entry, metric=metric, direction=direction, goal=goal).sum()),
+        area_under_curve=_of(mean_interval(area_under_curve(entry.steps, entry.values, trivial=trivial))),
+        best=_counted(entry.bests, entry, workload.metric),
+        test=_counted(entry.tests, entry, workload.metric),
+        stalled=int(never_learns.sum()),
         spikes=float(np.mean(spikes)) if len(spikes) else None,
         steps_iqr=None if times is None else interquartile_range(times.steps),
         worst_tenth_steps=None if times is None else worst_tenth(times.steps),
-        final_iqr=interquartile_range(_with_lost_at_trivial(entry, metric)),
+        final_iqr=interquartile_range(counted_finals(entry)),
         epochs=_product(rmst, entry.epochs_per_step),
         samples=_product(rmst, entry.samples_per_step),
         seconds=_product(rmst, None if cost is None else cost.step_seconds),
     )
-
-
-def poor_trivial(entry: EntryCurves, metric: str) -> float | None:
-    """Return the trivial value where it is poor by the metric; else None, or a lost seed would look good."""
-    return entry.trivial if facts_of(metric).trivial_is_poor else None
-
-
-def area_of(entry: EntryCurves, metric: str) -> Floats:
-    """Return the area under the curve (n,) of every seed."""
-    return area_under_curve(entry.steps, entry.values, trivial=poor_trivial(entry, metric))
-
-
-def stalled_seeds(entry: EntryCurves, *, metric: str, direction: str, goal: float | None) -> Bools:
-    """Return which seeds (n,) stalled."""
-    trivial = poor_trivial(entry, metric)
-    return stalled(entry.values, entry.diverged, trivial=trivial, goal=goal, direction=direction)
 
 
 def cost_of(entry: EntryCurves, costs: Costs | None, *, hardware: str | None) -> CostOf | None:
@@ -114,19 +98,8 @@ def cost_of(entry: EntryCurves, costs: Costs | None, *, hardware: str | None) ->
 
 def _counted(values: Floats, entry: EntryCurves, metric: str) -> Estimate:
     """Lost seeds count as they do in the final metric."""
-    trivial, possible = poor_trivial(entry, metric), facts_of(metric).possible
-    interval, _ = final_metric(values, entry.diverged, trivial=trivial, possible=possible)
+    interval, _ = final_metric(values, entry.diverged, trivial=entry.trivial, possible=facts_of(metric).possible)
     return _of(interval)
-
-
-def _with_lost_at_trivial(entry: EntryCurves, metric: str) -> Floats:
-    trivial = poor_trivial(entry, metric)
-    lost = entry.diverged | ~np.isfinite(entry.finals)
-    return np.where(lost, np.nan if trivial is None else trivial, entry.finals)
-
-
-def _estimate(values: Floats) -> Estimate:
-    return _of(mean_interval(values))
 
 
 def _of(interval: Interval) -> Estimate:

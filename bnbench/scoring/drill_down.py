@@ -10,7 +10,6 @@ from bnbench.scoring.area_under_curve import with_losses_at_trivial
 from bnbench.scoring.block import Block
 from bnbench.scoring.board_curves import Curves, RunFact, SeedOutcome
 from bnbench.scoring.comparison import SeedTimes
-from bnbench.scoring.details import poor_trivial
 from bnbench.scoring.entry_curves import EntryCurves
 from bnbench.scoring.times import Floats
 
@@ -23,7 +22,7 @@ def curves_of(block: Block) -> list[Curves]:
 
 
 def _curves(entry: EntryCurves, block: Block, times: SeedTimes | None) -> Curves:
-    filled = with_losses_at_trivial(entry.values, poor_trivial(entry, block.workload.metric))
+    filled = with_losses_at_trivial(entry.values, entry.trivial)
     low, median, high = np.percentile(filled, [25, 50, 75], axis=0)
     return Curves(
         workload_id=block.workload.workload_id,

@@ -26,8 +26,9 @@ class EntryCurves:
     """One entry's seeds in one workload: the metric's `values` (n, g) at `steps` (g,), NaN without a row.
 
     `diverged`, `diverged_at_step`, `finals`, `bests` (best validation metric), `tests` (metric on the test part at the
-    best step) and `spikes` are (n,), NaN where not known. `entry_id` tells versions of one entry apart; what the record
-    itself is called stands in `recorded_entry` and `recorded_workload_id`.
+    best step) and `spikes` are (n,), NaN where not known. `trivial` is what a lost seed counts as: None where the
+    trivial predictor is not known, or good by the metric, since a lost seed would then look good. `entry_id` tells
+    versions of one entry apart; what the record itself is called stands in `recorded_entry` and `recorded_workload_id`.
     """
 
     entry: str

@@ -25,14 +25,8 @@ def row_of(
     unknown = Interval(None, None, None)
     steps = restricted_mean(times.times) if times else unknown
     hits = hit_rate(times.times) if times else unknown
-    facts = facts_of(workload.metric)
-    final, counted_trivial = final_metric(
-        entry.finals,
-        entry.diverged,
-        # what is good by the metric must not be given to a seed that is lost
-        trivial=entry.trivial if facts.trivial_is_poor else None,
-        possible=facts.possible,
-    )
+    possible = facts_of(workload.metric).possible
+    final, counted_trivial = final_metric(entry.finals, entry.diverged, trivial=entry.trivial, possible=possible)
     return board.Row(
         workload=workload.workload,
         workload_id=workload.workload_id,

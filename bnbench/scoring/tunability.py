@@ -5,9 +5,9 @@ import numpy as np
 from bnbench.scoring.best_of import expected_best_of
 from bnbench.scoring.board import Workload
 from bnbench.scoring.board_tunability import BestOf, RateOutcome, Tunability
-from bnbench.scoring.details import stalled_seeds
 from bnbench.scoring.entry_curves import EntryCurves, WorkloadCurves, counted_finals
 from bnbench.scoring.grid import Grid, TunedEntry, times_of
+from bnbench.scoring.stalled import stalled
 from bnbench.scoring.survival import restricted_mean
 from bnbench.scoring.width import width_of
 
@@ -48,16 +48,16 @@ def _outcome(
     times = times_of(entry, curves, workload.target)
     reached = np.zeros(len(entry.seeds), dtype=bool) if times is None else times.reached
     diverged = entry.diverged & ~reached
-    at_chance = stalled_seeds(entry, metric=workload.metric, direction=workload.direction, goal=goal)
-    stalled = at_chance & ~reached & ~diverged
+    at_chance = stalled(entry.values, entry.diverged, trivial=entry.trivial, goal=goal, direction=workload.direction)
+    stuck = at_chance & ~reached & ~diverged
     final = float(np.mean(counted_finals(entry)))
     return RateOutcome(
         learning_rate=rate,
         num_seeds=len(entry.seeds),
         diverged=int(diverged.sum()),
-        stalled=int(stalled.sum()),
+        stalled=int(stuck.sum()),
         reached=int(reached.sum()),
-        slow=int((~(reached | diverged | stalled)).sum()),
+        slow=int((~(reached | diverged | stuck)).sum()),
         rmst=None if times is None else restricted_mean(times).estimate,
         final=final if np.isfinite(final) else None,
     )
