@@ -1,0 +1,1 @@
+"""Published claims about normalization, measured again and judged: `python -m bnbench.claims list | run | report`."""
