@@ -49,6 +49,13 @@ def test_gradients_are_those_of_finite_differences(name: str) -> None:
     assert torch.autograd.gradcheck(torch.vmap(PAIRS[name][0]), (inputs,))
 
 
+@pytest.mark.parametrize("name", PAIRS)
+def test_curvature_is_that_of_finite_differences_of_the_gradient(name: str) -> None:
+    inputs = torch.randn(4, 5, generator=torch.Generator().manual_seed(0), dtype=torch.float64).requires_grad_()
+    assert torch.autograd.gradgradcheck(PAIRS[name][0], (inputs,))
+    assert torch.autograd.gradgradcheck(torch.vmap(PAIRS[name][0]), (inputs,))
+
+
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
 @pytest.mark.parametrize("shape", [(7, 13), (13, 10), (16, 36), (2, 3), (33, 52), (1, 1)])
 @pytest.mark.parametrize("name", [*PAIRS, "relu", "tanh"])
