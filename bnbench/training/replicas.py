@@ -1,13 +1,18 @@
 """All seeds at once: R networks stacked on a leading dimension and run as one."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from operator import itemgetter
+from types import MappingProxyType
+from typing import Any
 
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
+from torch.utils._pytree import tree_map
 
 from bnbench.models import decaying_parameters
-from bnbench.training.skeleton import Names, Skeleton
+from bnbench.training.skeleton import Names, Place, Skeleton
 
 
 class Replicas(nn.Module):
@@ -52,6 +57,12 @@ class Replicas(nn.Module):
         ]
 
     @property
+    def decaying_names(self) -> Names:
+        """Return the names of the trained weight matrices, which weight decay pulls at."""
+        named = zip(self.parameter_names, self.parameters_stacked, self._decays, strict=True)
+        return tuple(name for name, stack, decays in named if decays and stack.requires_grad)
+
+    @property
     def buffers_stacked(self) -> list[Tensor]:
         """Return the stacked buffers, in the order of their names."""
         return [getattr(self, _buffer(position)) for position in range(len(self.buffer_names))]
@@ -94,6 +105,56 @@ class Replicas(nn.Module):
             # into the data: what was written is kept, and no gradient knows of it
             torch.stack([value.detach() for value in values], out=stack.data)
         return torch.stack(outputs), tuple(torch.stack(values) for values in zip(*buffers, strict=True))
+
+    def look(
+        self,
+        inputs: Float[Tensor, "*replicas batch features"],
+        *,
+        weights: Mapping[str, Tensor],
+        training: bool,
+        see: Sequence[Place] = (),
+        shifts: Mapping[Place, Tensor] = MappingProxyType({}),
+    ) -> tuple[Float[Tensor, "replicas batch outputs"], dict[Place, Tensor]]:
+        """Return the outputs at weights of the caller's, and what passes the places to see; nothing of it is kept.
+
+        `weights` are stacked parameters by name; those left out are as they stand. `shifts` (R, B, ...) are added at
+        their places. Buffers and random draws are those of the next step, which will find them as they were: the
+        networks run on copies.
+        """
+        self._skeleton.train(training)
+        given = zip(self.parameter_names, self.parameters_stacked, strict=True)
+        parameters = [weights.get(name, stack.detach()).clone() for name, stack in given]
+        buffers = [stack.clone() for stack in self.buffers_stacked]
+        places = list(shifts)
+
+        def one(
+            own: Sequence[Tensor], held: Sequence[Tensor], batch: Tensor, moved: Sequence[Tensor]
+        ) -> tuple[Tensor, tuple[Tensor, ...]]:
+            moves = dict(zip(places, moved, strict=True))
+            return self._skeleton.look(own, held, batch, see=see, shifts=moves)
+
+        if inputs.dim() == 2:
+            inputs = inputs.expand(self.count, *inputs.shape)
+        arguments = (parameters, buffers, inputs, list(shifts.values()))
+        run = torch.vmap(one, randomness="error") if self.stacked else partial(self._in_turn, one)
+        outputs, seen = run(*arguments)
+        return outputs, dict(zip(see, seen, strict=True))
+
+    def _in_turn(
+        self, one: Callable[..., tuple[Tensor, tuple[Tensor, ...]]], *arguments: Any
+    ) -> tuple[Tensor, tuple[Tensor, ...]]:
+        """Return what `vmap` would, from one replica after another, each at its own state of the global generator."""
+        results = []
+        with torch.random.fork_rng(devices=[]):
+            for replica, member in enumerate(self._members):
+                torch.set_rng_state(self._random_states[member])
+                results.append(one(*tree_map(itemgetter(replica), arguments)))
+        outputs, seen = zip(*results, strict=True)
+        return torch.stack(outputs), tuple(torch.stack(values) for values in zip(*seen, strict=True))
+
+    def module(self, name: str) -> nn.Module:
+        """Return a module of the network by name; its tensors hold no data."""
+        return self._skeleton.module(name)
 
     def finite(self) -> Tensor:
         """Return, per replica, whether every parameter is finite: (R,) bool."""

@@ -1,12 +1,20 @@
 """A network without data: it computes with the tensors it is lent for one call."""
 
 import copy
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal, NamedTuple
 
 from torch import Tensor, nn
+from torch.utils.hooks import RemovableHandle
 
 Names = tuple[str, ...]
+
+
+class Place(NamedTuple):
+    """A place in a network: what goes into the module of this name, or what comes out of it."""
+
+    module: str
+    side: Literal["input", "output"]
 
 
 class Skeleton:
@@ -46,6 +54,39 @@ class Skeleton:
             return outputs, tuple(held[key].detach() for held, key in self._buffer_places)
         finally:
             self._lend(self._placeholders)
+
+    def look(
+        self,
+        parameters: Sequence[Tensor],
+        buffers: Sequence[Tensor],
+        inputs: Tensor,
+        *,
+        see: Sequence[Place],
+        shifts: Mapping[Place, Tensor],
+    ) -> tuple[Tensor, tuple[Tensor, ...]]:
+        """Return the outputs and what passes the places to see, after the shifts that are added at theirs."""
+        seen: dict[Place, Tensor] = {}
+        handles = [self._watch(place, seen, shifts.get(place)) for place in dict.fromkeys((*see, *shifts))]
+        try:
+            outputs, _ = self(parameters, buffers, inputs)
+        finally:
+            for handle in handles:
+                handle.remove()
+        return outputs, tuple(seen[place] for place in see)
+
+    def module(self, name: str) -> nn.Module:
+        """Return a module of the network; its tensors hold no data."""
+        return self._network.get_submodule(name)
+
+    def _watch(self, place: Place, seen: dict[Place, Tensor], shift: Tensor | None) -> RemovableHandle:
+        def take(value: Tensor) -> Tensor:
+            seen[place] = value if shift is None else value + shift
+            return seen[place]
+
+        module = self.module(place.module)
+        if place.side == "input":
+            return module.register_forward_pre_hook(lambda _, arguments: (take(arguments[0]), *arguments[1:]))
+        return module.register_forward_hook(lambda _, __, output: take(output))
 
     def _lend(self, values: Sequence[Tensor]) -> None:
         # straight into the dictionaries of the modules: to assign an attribute goes through checks, every step
