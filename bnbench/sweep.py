@@ -25,7 +25,7 @@ from bnbench.runs_commands.sweep_notes import SWEEPS_FOLDER
 from bnbench.scoring import Answer, Board, answers, score
 from bnbench.secret_values import masked, masked_override, masked_tree
 from bnbench.sweep_progress import SweepProgress, begin_notes
-from bnbench.sweep_size import size_of_sweep
+from bnbench.sweep_size import jobs_of_sweep, size_of_sweep
 from bnbench.training.costs import measure_or_say
 from bnbench.training.job import CellReport
 from bnbench.winner import take_away
@@ -45,6 +45,8 @@ class SweepEnd(Callback):
     runs_dir: Path | None = None
     weights_path: str | None = None
     measure_cost = False
+    # the overrides of every job, where they were known when the sweep began
+    jobs: Sequence[Sequence[str]] = ()
 
     def on_multirun_start(self, config: DictConfig, **kwargs: Any) -> None:
         """Note how large the sweep is; keep a dry run in this process, where what its jobs plan is told together."""
@@ -53,6 +55,8 @@ class SweepEnd(Callback):
                 config.hydra.launcher = {"_target_": BASIC_LAUNCHER}
         elif (size := size_of_sweep(config)) is not None:
             begin_notes(notes_folder(config.runs_dir), size)
+            SweepEnd.jobs = jobs_of_sweep(config)
+            self._take(config)  # also for the end of a sweep whose launcher breaks down
 
     def on_multirun_end(self, config: DictConfig, **kwargs: Any) -> None:
         """Take the folder of a multirun."""
@@ -140,6 +144,7 @@ def note_job(
             sys.stderr.write(f"the sweep's notes cannot be written: {error}\n")
 
 
+LOST = "the job left no word of how it ended: its process was killed, or never started"
 UNWRITTEN: list[dict[str, Any]] = []
 # what was said already: every job of a sweep refuses the same file for the same reason
 REFUSALS: set[str | None] = set()
@@ -162,7 +167,8 @@ def show_once(runs_dir: str, lines: Sequence[str]) -> None:
 
 def conclude_sweep() -> int:
     """Print the leaderboard of the sweep's cells and its failures; return the exit code."""
-    notes = sweep_notes()
+    noted = sweep_notes()
+    notes = [*noted, *lost_jobs(noted)]
     folders = {Path(cell["folder"]) for note in notes for cell in note["cells"] if Path(cell["folder"]).is_dir()}
     asked = united(*(_asked(note) for note in notes))
     records, board, found = _scored(folders, asked)
@@ -229,6 +235,16 @@ def sweep_notes() -> list[dict[str, Any]]:
         return UNWRITTEN
     written = notes_folder(SweepEnd.runs_dir).glob("[0-9]*.json")
     return [*UNWRITTEN, *(json.loads(path.read_text()) for path in sorted(written, key=lambda path: int(path.stem)))]
+
+
+def lost_jobs(notes: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Return a note for every job of this sweep that left none."""
+    left = {note["job"] for note in notes}
+    return [
+        {"job": number, "command": command_of(overrides), "cells": [], "refusal": LOST, "tuned": None, "lost": True}
+        for number, overrides in enumerate(SweepEnd.jobs)
+        if number not in left
+    ]
 
 
 def summarise_record(record: Record) -> dict[str, Any]:

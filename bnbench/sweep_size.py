@@ -1,11 +1,13 @@
-"""How many jobs and cells a sweep will have: known before the first of them to Hydra's sweeper only."""
+"""Which jobs and how many cells a sweep will have: known before the first of them to Hydra's sweeper only."""
 
 from dataclasses import dataclass
 from math import prod
 from typing import Any
 
+from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
 from hydra.core.global_hydra import GlobalHydra
 from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.core.override_parser.types import Override
 from omegaconf import DictConfig, ListConfig
 
 RATE = "optimizer.lr"
@@ -26,12 +28,11 @@ def size_of_sweep(config: DictConfig) -> SweepSize | None:
 
     A basic sweep runs the product of what its overrides list; others choose their jobs as they go.
     """
-    if not str(config.hydra.sweeper._target_).endswith(".BasicSweeper"):
+    overrides = _overrides(config)
+    if overrides is None:
         return None
-    given = [f"{key}={value}" for key, value in (config.hydra.sweeper.params or {}).items()]
-    parser = OverridesParser.create(config_loader=GlobalHydra.instance().config_loader())
     swept: dict[str, list[Any]] = {}
-    for override in parser.parse_overrides([*given, *config.hydra.overrides.task]):
+    for override in overrides:
         name = override.get_key_element().lstrip("+")
         swept.pop(name, None)
         if override.is_sweep_override():
@@ -42,3 +43,20 @@ def size_of_sweep(config: DictConfig) -> SweepSize | None:
     rates = swept.get(RATE) or [config.optimizer.lr]
     cells = jobs // len(rates) * sum(len(rate) if isinstance(rate, list | ListConfig) else 1 for rate in rates)
     return SweepSize(jobs=jobs, cells=cells)
+
+
+def jobs_of_sweep(config: DictConfig) -> list[list[str]]:
+    """Return the overrides of every job of a basic sweep, by its number; nothing for a sweeper of another kind."""
+    overrides = _overrides(config)
+    return (
+        [] if overrides is None else [job for batch in BasicSweeper.split_arguments(overrides, None) for job in batch]
+    )
+
+
+def _overrides(config: DictConfig) -> list[Override] | None:
+    """Return what the experiment and the command line override, parsed; None for a sweeper of another kind."""
+    if not str(config.hydra.sweeper._target_).endswith(".BasicSweeper"):
+        return None
+    given = [f"{key}={value}" for key, value in (config.hydra.sweeper.params or {}).items()]
+    parser = OverridesParser.create(config_loader=GlobalHydra.instance().config_loader())
+    return list(parser.parse_overrides([*given, *config.hydra.overrides.task]))

@@ -218,8 +218,9 @@ def main() -> None:
     try:
         sys.argv[1:] = take_dry_run(typed)
         add_plugins()
-        job()
-        code = conclude_dry_run() if is_dry_run() else conclude()
+        if broke_down := run_jobs():
+            conclude_sweep()
+        code = int(broke_down) or (conclude_dry_run() if is_dry_run() else conclude())
     except KeyboardInterrupt:
         again = shlex.join(["python", "-m", "bnbench.train", *typed])
         sys.stderr.write(f"\nInterrupted. Finished cells are kept; the same command goes on from here:\n  {again}\n")
@@ -231,6 +232,18 @@ def main() -> None:
         end_sweep()
         Leader.end()
     sys.exit(code)
+
+
+def run_jobs() -> bool:
+    """Have Hydra run the jobs; return whether its launcher broke down in mid-sweep, which is said."""
+    try:
+        job()
+    except Exception as error:
+        if is_dry_run() or not sweep_notes():
+            raise  # it never began
+        sys.stderr.write(f"the launcher broke down: {said_of(error)}\n")
+        return True
+    return False
 
 
 def conclude() -> int:

@@ -87,12 +87,8 @@ def print_sweep(notes: Sequence[Note], board: Board | None, answers: Sequence[An
     if cells and not any(cell["trained"] or cell["error"] for cell in cells):
         console.print("Nothing to train: every seed asked for is already recorded or trains elsewhere.")
     failures = [(note, reason) for note in notes for reason in _failures(note)]
-    if len(notes) == 1 and notes[0]["refusal"]:
-        return  # the only thing on the screen already
-    if len(notes) < 2:
-        return  # of a single job the reader has just seen what failed, and typed the command
-    if len({note["refusal"] for note in notes}) == 1 and notes[0]["refusal"]:
-        return  # all for one reason, which was said
+    if len({note["refusal"] for note in notes}) == 1 and notes[0]["refusal"] and not notes[0].get("lost"):
+        return  # all for one reason, the only thing on the screen: what goes on from here is the same command
     if failures:
         console.print(Text(f"\n{len(failures)} failed:", style="red"))
     for note, reason in failures:

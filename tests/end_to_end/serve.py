@@ -11,13 +11,16 @@ interrupted.
 import atexit
 import json
 import os
+import resource
 import sys
 import traceback
 from collections.abc import Callable
 from typing import Any, NoReturn
 
 from hydra import compose, initialize_config_dir
+from hydra._internal.core_plugins import basic_launcher
 from hydra.core.global_hydra import GlobalHydra
+from hydra.core.utils import JobReturn, JobStatus
 
 from bnbench import train
 from bnbench.config import read_config
@@ -31,8 +34,42 @@ def missing(module: str) -> None:
     sys.modules[module] = None  # type: ignore[assignment]
 
 
+def limit_file_size(size: int) -> None:
+    """Let no file grow beyond so many bytes: a disk that is full for every user, root included."""
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, resource.RLIM_INFINITY))
+
+
+def lose_jobs(numbers: list[int]) -> None:
+    """Have jobs vanish without a word, as in a worker that is killed."""
+    run = basic_launcher.run_job
+
+    def lossy(*, config: Any, **others: Any) -> JobReturn:
+        if config.hydra.job.num in numbers:
+            return JobReturn(status=JobStatus.COMPLETED)
+        return run(config=config, **others)
+
+    basic_launcher.run_job = lossy
+
+
+def break_launcher(number: int) -> None:
+    """Have the launcher break down at a job, as when the pool of its workers dies."""
+    run = basic_launcher.run_job
+
+    def breaking(*, config: Any, **others: Any) -> JobReturn:
+        if config.hydra.job.num == number:
+            raise RuntimeError("the pool of workers is gone")
+        return run(config=config, **others)
+
+    basic_launcher.run_job = breaking
+
+
 # what can be wrong with the process of a run, by the name a request arms it with
-FAULTS: dict[str, Callable[..., None]] = {"missing": missing}
+FAULTS: dict[str, Callable[..., None]] = {
+    "missing": missing,
+    "jobs lost": lose_jobs,
+    "launcher broken": break_launcher,
+    "file size limit": limit_file_size,
+}
 
 
 def warm_up() -> None:

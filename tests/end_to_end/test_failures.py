@@ -70,6 +70,54 @@ def test_a_crash_is_recorded_with_its_traceback_and_trained_again_by_the_command
     assert (rest.code, rest.said.count("trained 2 seeds"), rest.said.count("nothing to train")) == (0, 1, 1)
 
 
+def commands_named(said: str) -> list[list[str]]:
+    """The arguments of the commands at the end that run what failed again."""
+    return [shlex.split(line.partition("again: ")[2])[3:] for line in said.splitlines() if "again: " in line]
+
+
+def test_the_failures_of_a_single_run_are_listed_at_the_end_too(command: Any, stranger: Path) -> None:
+    run = command(*AT_ONCE, "optimizer.lr=[0.1,0.2]")
+    assert run.code == 1
+    assert "2 failed:" in run.said
+    assert run.said.index("2 failed:") > run.said.index("failed: RuntimeError: the stranger's norm broke")
+    stranger.unlink()
+    first, second = commands_named(run.said)
+    assert first == second
+    again = command(*first)
+    assert (again.code, again.said.count("trained 2 seeds")) == (0, 1), again.said
+    assert len(load_records(command.runs).records) == 2
+
+
+def test_a_job_that_vanished_without_a_word_is_listed_with_its_command(command: Any) -> None:
+    run = command("-m", "norm=none,batch,layer", "model.dropout=0.0", fault=("jobs lost", [0, 2]))
+    assert run.code == 1
+    assert "2 failed:" in run.said
+    assert run.said.count("left no word of how it ended") == 2
+    assert "digits · batch: trained 2 seeds" in run.said
+    for arguments in commands_named(run.said):
+        assert command(*arguments).code == 0
+    assert sorted(record.norm for record in load_records(command.runs).records) == ["batch", "layer", "none"]
+
+
+def test_jobs_that_all_vanished_are_listed(command: Any) -> None:
+    run = command("-m", "norm=none,batch", fault=("jobs lost", [0, 1]))
+    assert run.code == 1
+    assert "2 failed:" in run.said
+    assert [arguments[-1] for arguments in commands_named(run.said)] == ["norm=none", "norm=batch"]
+
+
+def test_where_the_launcher_breaks_down_what_is_done_is_shown_and_what_is_not_is_listed(command: Any) -> None:
+    run = command("-m", "norm=none,batch,layer", fault=("launcher broken", 1))
+    assert run.code == 1
+    assert "Traceback" not in run.said
+    assert run.said.count("the launcher broke down: RuntimeError: the pool of workers is gone") == 1
+    assert "none: the reference" in run.said
+    assert "2 failed:" in run.said
+    assert [arguments[-1] for arguments in commands_named(run.said)] == ["norm=batch", "norm=layer"]
+    again = command("-m", "norm=none,batch,layer")
+    assert (again.code, again.said.count("trained 2 seeds")) == (0, 2)
+
+
 def test_hydra_full_error_shows_the_traceback_of_a_failed_cell(command: Any, stranger: Path) -> None:
     run = command(*AT_ONCE, HYDRA_FULL_ERROR="1")
     assert run.code == 1
