@@ -13,9 +13,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import KW_ONLY, dataclass, field
 from math import inf
 from pathlib import Path
-from typing import Literal, Protocol, TypeVar
+from typing import Any, Literal, Protocol, TypeVar
 
-import numpy as np
 from numpy.typing import NDArray
 
 from bnbench.records import Record
@@ -71,7 +70,8 @@ class Part:
     group: str = ""
 
 
-Values = NDArray[np.float64] | Sequence[float] | Interval
+Numbers = NDArray[Any] | Sequence[float]
+Values = Numbers | Interval
 """Of one part: a value per seed (n,), or an interval of its own, in which None is an open end."""
 
 
@@ -104,11 +104,12 @@ class Figure:
 class Measured:
     """What a measurement gave: the values of every part by its name, and what the figure and the control need.
 
-    Everything must be numbers and lists of numbers, since it is written as JSON.
+    `remarks` are sentences on what else was seen, secondary statistics among them: they decide nothing.
     """
 
     values: Mapping[str, Values]
-    series: Mapping[str, NDArray[np.float64] | Sequence[float]] = field(default_factory=dict)
+    series: Mapping[str, Numbers] = field(default_factory=dict)
+    remarks: tuple[str, ...] = ()
 
 
 class Train(Protocol):
@@ -178,7 +179,7 @@ class Claim:
     `scope` is "exact" where the paper ran this on a fully connected network (or proved it for one), "transfer" where it
     did not. `published` is the number that was published and where it was seen, or "none published". `protocol`,
     `statistic` and `rule` are sentences for readers; `experiment` is the configuration in conf/experiment, where there
-    is one. `seeds` are how many there are in each size.
+    is one. `seeds` are how many there are in each size. Without a `figure` the intervals of the parts are drawn alone.
     """
 
     claim_id: str
@@ -193,7 +194,7 @@ class Claim:
     parts: tuple[Part, ...]
     measure: Callable[[Setting], Measured]
     control: Control
-    figure: Callable[[Measured], Figure]
+    figure: Callable[[Measured], Figure] | None = None
     experiment: str | None = None
     seeds: Mapping[Size, int] = field(default_factory=lambda: {"miniature": 4, "quick": 8, "full": 16})
 

@@ -9,12 +9,15 @@ from bnbench.records.identity import ID_LENGTH, digest
 
 RUN_FILE = "run.json"
 HISTORY_FILE = "history.parquet"
+DIAGNOSTICS_FILE = "diagnostics.parquet"
 RECORD_PREFIX = "seeds-"
 EXPERIMENTS_FOLDER = "experiments"
 TARGETS_FOLDER = "targets"
 COSTS_FOLDER = "costs"
 LOCKS_FOLDER = ".locks"
-NOT_CELLS = frozenset({EXPERIMENTS_FOLDER, TARGETS_FOLDER, COSTS_FOLDER, "sweeps", "wandb", "tensorboard", "csv"})
+NOT_CELLS = frozenset(
+    {EXPERIMENTS_FOLDER, TARGETS_FOLDER, COSTS_FOLDER, "claims", "sweeps", "wandb", "tensorboard", "csv"}
+)
 """Folders of RUNS_DIR that hold something else than cells, such as mirrors; hidden folders are no cells either."""
 
 _CELL_ID = re.compile(rf"[0-9a-f]{{{ID_LENGTH}}}")
@@ -59,8 +62,10 @@ def cell_id_of(cell_folder: Path) -> str:
     return cell_id
 
 
-def record_folder(cell_folder: Path, seeds: Iterable[int]) -> Path:
+def record_folder(cell_folder: Path, seeds: Iterable[int], *, diagnostics: Iterable[str] = ()) -> Path:
     """Return the cell's folder for exactly these seeds, ``seeds-<first>-<last>-<hash>``, in whatever order they come.
+
+    The same seeds with other diagnostics have a folder of their own: a finished record is never written again.
 
     Raises UserError if there is no seed, a seed appears twice, or one is not an integer in 0 ... 2**63 - 1.
     """
@@ -71,4 +76,6 @@ def record_folder(cell_folder: Path, seeds: Iterable[int]) -> Path:
     ordered = sorted(set(given))
     if len(ordered) != len(given) or not ordered:
         raise UserError(f"seeds are {given}; expected at least one, each once")
-    return cell_folder / f"{RECORD_PREFIX}{ordered[0]}-{ordered[-1]}-{digest(ordered, length=8)}"
+    names = sorted(set(diagnostics))
+    held = {"seeds": ordered, "diagnostics": names} if names else ordered
+    return cell_folder / f"{RECORD_PREFIX}{ordered[0]}-{ordered[-1]}-{digest(held, length=8)}"

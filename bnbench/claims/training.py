@@ -1,0 +1,94 @@
+"""Training for a claim: `python -m bnbench.train` in a process of its own, and the records it asked for."""
+
+import subprocess
+import sys
+from collections import deque
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from pathlib import Path
+from shlex import join
+
+from bnbench.claims.result import FOLDER
+from bnbench.claims.source import experiment_file
+from bnbench.errors import UserError
+from bnbench.records import Record, digest, load_records
+from bnbench.scoring.entry_curves import RESERVED_SEEDS
+
+RECORDS_FOLDER = "records"
+LINES_OF_AN_ERROR = 12
+
+
+def train_records(
+    experiment: str,
+    *overrides: str,
+    seeds: Sequence[int] | None = None,
+    all_seeds: Sequence[int],
+    runs_dir: Path,
+    say: Callable[[str], None],
+) -> list[Record]:
+    """Train an experiment under overrides and return its records, with `seeds` (default all) and those that tune.
+
+    They lie in RUNS_DIR/claims/records, in a folder for this experiment as its file stands and these overrides: claims
+    that ask for the same share them, and what is there is not trained again. Raises UserError where a run fails.
+    """
+    if not experiment_file(experiment).is_file():
+        raise UserError(f"there is no experiment {experiment!r}: expected {experiment_file(experiment)}")
+    asked = all_seeds if seeds is None else seeds
+    folder = runs_dir / FOLDER / RECORDS_FOLDER / records_folder(experiment, overrides)
+    command = [
+        *(sys.executable, "-m", "bnbench.train", "-m"),
+        f"+experiment={experiment}",
+        f"runs_dir={quoted(folder)}",
+        f"seeds=[{','.join(map(str, asked))}]",
+        "logger=none",
+        *overrides,
+    ]
+    _run(command, say)
+    found = load_records(folder)
+    if found.failed or found.skipped:
+        raise UserError(f"{folder} holds runs that do not count: python -m bnbench.runs status {folder} names them")
+    wanted = set(asked)
+    return [kept for record in found.records if (kept := _of_seeds(record, wanted)).seeds]
+
+
+def records_folder(experiment: str, overrides: Sequence[str]) -> str:
+    """Return the folder's name: another text of the experiment, or other overrides, have other records."""
+    asked = {"experiment": experiment_file(experiment).read_text(encoding="utf-8"), "overrides": list(overrides)}
+    return f"{experiment}-{digest(asked, length=8)}"
+
+
+def quoted(path: Path) -> str:
+    r"""Return a path as Hydra's grammar takes any text.
+
+    >>> quoted(Path("my runs, 2"))
+    "'my runs, 2'"
+    """
+    text = str(path).replace("\\", "\\\\") if str(path).endswith("\\") else str(path)
+    return "'" + text.replace("'", "\\'") + "'"
+
+
+def _of_seeds(record: Record, wanted: set[int]) -> Record:
+    return replace(
+        record, seeds=[seed for seed in record.seeds if seed["seed"] in wanted or seed["seed"] >= RESERVED_SEEDS]
+    )
+
+
+def _run(command: Sequence[str], say: Callable[[str], None]) -> None:
+    """Run a training command, hand on how far its sweep is; raises UserError with its last lines where it fails."""
+    last: deque[str] = deque(maxlen=LINES_OF_AN_ERROR)
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, encoding="utf-8", errors="replace"
+    ) as process:
+        try:
+            for line in process.stdout or ():
+                text = line.strip()
+                if text:
+                    last.append(text)
+                if text.startswith("sweep:"):
+                    say(text)
+        except KeyboardInterrupt:
+            process.wait()  # it was interrupted as well, and keeps what is finished
+            raise
+    if process.returncode:
+        said = "\n  ".join(last)
+        raise UserError(f"training failed (exit code {process.returncode}): {join(command)}\n  {said}")
