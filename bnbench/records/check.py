@@ -12,7 +12,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from bnbench.records import schema
-from bnbench.records.layout import HISTORY_FILE, RUN_FILE
+from bnbench.records.layout import DIAGNOSTICS_FILE, HISTORY_FILE, RUN_FILE
 from bnbench.records.record import Record, Skipped
 from bnbench.records.sums import SUMS_FILE, mismatch, read_sums, sha256
 
@@ -47,7 +47,7 @@ def read_record(folder: Path, *, check_history: bool = True) -> Record | Skipped
         more = f" (and {len(problems) - 1} more problems)" if len(problems) > 1 else ""
         return Skipped(folder, f"run.json is not a record: {problems[0]}{more}")
     sums = read_sums(folder)
-    record = Record.from_raw(folder, raw, history_sha256=sums.get(HISTORY_FILE) if isinstance(sums, dict) else None)
+    record = Record.from_raw(folder, raw, sums=sums if isinstance(sums, dict) else {})
     if check_history and record.status == "finished" and (problem := _history_problem(record)):
         return Skipped(folder, f"unfinished: {problem}", unfinished=True)
     # last: what can be named more closely has been
@@ -67,7 +67,8 @@ def _history_problem(record: Record) -> str:
 def _sums_problem(record: Record, sums: dict[str, str] | None, content: bytes) -> str:
     if sums is None:
         return ""
-    if (HISTORY_FILE in sums) != (record.status == "finished"):
+    finished = record.status == "finished"
+    if (HISTORY_FILE in sums, DIAGNOSTICS_FILE in sums) != (finished, finished and record.diagnostics is not None):
         return f"{SUMS_FILE} lists {' and '.join(sorted(sums))}, which is not what a {record.status} record holds"
     return "" if sums[RUN_FILE] == sha256(content) else mismatch(RUN_FILE)
 

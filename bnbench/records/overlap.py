@@ -30,7 +30,7 @@ class Results:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Overlap:
-    """Seeds of one cell that two folders hold: only the copy in ``kept``, the first by path, counts."""
+    """Seeds of one cell that two folders hold: only the copy in ``kept`` counts."""
 
     cell_id: str
     seeds: tuple[int, ...]
@@ -48,14 +48,15 @@ class Overlap:
 
 
 def without_overlaps(records: Iterable[Record]) -> tuple[list[Record], list[Overlap]]:
-    """Return the records with every (cell, seed) in the first of them only, and what the others held as well.
+    """Return the records with every (cell, seed) in one of them only, and what the others held as well.
 
-    A record that keeps no seed is left out.
+    That is the one with most diagnostics, and of several the first. A record that keeps no seed is left out.
     """
+    given = list(records)
     holders: dict[tuple[str, int], Record] = {}
     kept: list[Record] = []
     overlaps: list[Overlap] = []
-    for record in records:
+    for record in sorted(given, key=lambda each: -len(each.asked_diagnostics)):
         twice: dict[Path, list[int]] = defaultdict(list)
         fresh = []
         for entry in record.seeds:
@@ -68,6 +69,9 @@ def without_overlaps(records: Iterable[Record]) -> tuple[list[Record], list[Over
             overlaps += _compare(holders[record.cell_id, seeds[0]], record, seeds)
         if fresh:
             kept.append(record if len(fresh) == len(record.seeds) else replace(record, seeds=fresh))
+    order = {record.path: place for place, record in enumerate(given)}
+    kept.sort(key=lambda each: order[each.path])
+    overlaps.sort(key=lambda each: order[each.path])
     return kept, overlaps
 
 

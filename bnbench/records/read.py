@@ -51,17 +51,25 @@ def load_records(*paths: Path | str, check_history: bool = True) -> Runs:
 
 
 def finished_seeds(cell_folder: Path) -> set[int]:
-    """Return the seeds of this cell that need no training: those of every sound, finished record in its folder.
+    """Return the seeds of this cell that are trained: those of every sound, finished record in its folder.
 
     A record of another cell, copied here by hand, finishes nothing. The folder need not exist.
     """
+    return set(diagnosed_seeds(cell_folder))
+
+
+def diagnosed_seeds(cell_folder: Path) -> dict[int, frozenset[str]]:
+    """Return the seeds of this cell that are trained, each with the diagnostics that were asked for, left out or not.
+
+    Where two records hold a seed, it is the one with more diagnostics: that is the one whose copy counts.
+    """
     cell_id = layout.cell_id_of(cell_folder)
-    return {
-        entry["seed"]
-        for record in map(read_record, _record_folders(cell_folder))
-        if isinstance(record, Record) and record.status == "finished" and record.cell_id == cell_id
-        for entry in record.seeds
-    }
+    found: dict[int, frozenset[str]] = {}
+    for record in map(read_record, _record_folders(cell_folder)):
+        if isinstance(record, Record) and record.status == "finished" and record.cell_id == cell_id:
+            for entry in record.seeds:
+                found[entry["seed"]] = max(found.get(entry["seed"], frozenset()), record.asked_diagnostics, key=len)
+    return found
 
 
 def unfinished_folders(cell_folder: Path) -> list[Path]:

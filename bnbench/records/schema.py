@@ -26,9 +26,15 @@ def validate(record: Any) -> list[str]:
     """Return every problem of a run.json that was parsed, each readable alone; none means it is a record.
 
     First the shape (run.schema.json), then, if that holds, the rules between fields: ids are the digests of
-    ``identity``, seeds differ, each has an outcome that fits its status, and so have the rows and the error.
+    ``identity``, seeds differ, each has an outcome that fits its status, and so have the rows and the error; what is
+    said of diagnostics that were left out is fit to be shown.
     """
-    return _shape()(record, "") or [*_id_problems(record), *_status_problems(record), *_seed_problems(record)]
+    return _shape()(record, "") or [
+        *_id_problems(record),
+        *_status_problems(record),
+        *_seed_problems(record),
+        *_diagnostics_problems(record),
+    ]
 
 
 @cache
@@ -73,6 +79,21 @@ def _seed_problems(record: dict[str, Any]) -> list[str]:
         seen.add(entry["seed"])
         problems += _outcome_problems(entry, f"seeds[{index}]", status=record["status"], metric=metric)
     return problems
+
+
+@cache
+def _label() -> Check:
+    return compile_schema({**load_schema()["$defs"]["label"]})
+
+
+def _diagnostics_problems(record: dict[str, Any]) -> list[str]:
+    left_out = record.get("diagnostics", {}).get("left_out", {})
+    return [
+        problem
+        for name, reason in left_out.items()
+        for value in (name, reason)
+        for problem in _label()(value, f"diagnostics.left_out[{shown(name)}]")
+    ]
 
 
 def _outcome_problems(entry: dict[str, Any], where: str, *, status: str, metric: str) -> list[str]:

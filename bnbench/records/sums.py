@@ -10,11 +10,12 @@ import stat
 from collections.abc import Mapping
 from pathlib import Path
 
-from bnbench.records.layout import HISTORY_FILE, RUN_FILE
+from bnbench.records.layout import DIAGNOSTICS_FILE, HISTORY_FILE, RUN_FILE
 
 SUMS_FILE = "SHA256SUMS"
 
 _LINE = re.compile(rb"([0-9a-f]{64})  ([A-Za-z0-9_.-]{1,64})")
+_LISTED = {RUN_FILE, HISTORY_FILE, DIAGNOSTICS_FILE}
 _MAX_BYTES = 4096
 
 
@@ -42,7 +43,7 @@ def read_sums(folder: Path) -> dict[str, str] | str | None:
         return f"{SUMS_FILE} cannot be read ({error.strerror})"
     found = [_LINE.fullmatch(line) for line in lines]
     sums = {match[2].decode(): match[1].decode() for match in found if match}
-    if not all(found) or len(sums) != len(lines) or RUN_FILE not in sums or sums.keys() - {RUN_FILE, HISTORY_FILE}:
+    if not all(found) or len(sums) != len(lines) or RUN_FILE not in sums or sums.keys() - _LISTED:
         return f"{SUMS_FILE} is damaged"
     return sums
 

@@ -3,7 +3,6 @@
 import json
 import shutil
 from collections.abc import Mapping
-from dataclasses import replace
 from math import isfinite
 from pathlib import Path
 from typing import Any
@@ -12,9 +11,9 @@ import numpy as np
 import pyarrow as pa
 
 from bnbench.errors import UserError
-from bnbench.records import atomic, history, schema
+from bnbench.records import atomic, diagnostics_file, history, schema
 from bnbench.records.check import parse_json, read_record, rows_problem
-from bnbench.records.layout import HISTORY_FILE, RUN_FILE, cell_id_of, record_folder
+from bnbench.records.layout import DIAGNOSTICS_FILE, HISTORY_FILE, RUN_FILE, cell_id_of, record_folder
 from bnbench.records.overlap import Results, same_results
 from bnbench.records.read import unfinished_folders
 from bnbench.records.record import Record
@@ -32,11 +31,17 @@ def begin_record(folder: Path) -> None:
     atomic.make_folder(folder)
 
 
-def write_record(folder: Path, record: Mapping[str, Any], history_table: pa.Table | None) -> Record:
-    """Write history.parquet, SHA256SUMS and run.json, each atomically and in this order; return what reads back.
+def write_record(
+    folder: Path,
+    record: Mapping[str, Any],
+    history_table: pa.Table | None,
+    diagnostics_table: pa.Table | None = None,
+) -> Record:
+    """Write the tables, SHA256SUMS and run.json, each atomically and in this order; return what reads back.
 
     Numbers in ``record`` that are not finite are written as null, NumPy scalars as numbers. ``history_table`` (see
-    ``History.to_table``) is None only for a failed record. What an unfinished or failed run left in the folder is
+    ``History.to_table``) is None only for a failed record. A finished record whose ``diagnostics`` are told has a
+    ``diagnostics_table`` (see ``diagnostics_file.to_table``). What an unfinished or failed run left in the folder is
     replaced.
     A finished record is never overwritten: if it holds the same results it stays as it is and is returned.
 
@@ -47,22 +52,26 @@ def write_record(folder: Path, record: Mapping[str, Any], history_table: pa.Tabl
     # A traceback may quote what a program was called with; what decides results is refused if it holds a secret.
     kept = {key: masked_tree(value) if key in MAY_QUOTE else value for key, value in record.items()}
     content = json.dumps(_plain(kept), indent=1, ensure_ascii=False, allow_nan=False).encode()
-    new = _checked(folder, content, history_table)
+    new = _checked(folder, content, history_table, diagnostics_table)
     atomic.make_folder(folder)
     before = read_record(folder)
     if isinstance(before, Record) and before.status == "finished":
         return _keep(before, new, history_table)
     atomic.remove_temporaries(folder)
     atomic.remove_file(folder / RUN_FILE)  # first: from here on the folder is unfinished until the new run.json
-    files = {RUN_FILE: content}
-    if history_table is None:
-        atomic.remove_file(folder / HISTORY_FILE)
-    else:
-        files[HISTORY_FILE] = history.to_bytes(history_table)
-        atomic.write_atomically(folder / HISTORY_FILE, files[HISTORY_FILE])
-    atomic.write_atomically(folder / SUMS_FILE, sums_text(files))
+    tables = {
+        HISTORY_FILE: None if history_table is None else history.to_bytes(history_table),
+        DIAGNOSTICS_FILE: None if diagnostics_table is None else diagnostics_file.to_bytes(diagnostics_table),
+    }
+    files = {name: written for name, written in tables.items() if written is not None}
+    for name in tables:
+        if name in files:
+            atomic.write_atomically(folder / name, files[name])
+        elif (folder / name).exists():  # of what was there before
+            atomic.remove_file(folder / name)
+    atomic.write_atomically(folder / SUMS_FILE, sums_text({**files, RUN_FILE: content}))
     atomic.write_atomically(folder / RUN_FILE, content)
-    return new if history_table is None else replace(new, history_sha256=sha256(files[HISTORY_FILE]))
+    return Record.from_raw(folder, new.raw, sums={name: sha256(written) for name, written in files.items()})
 
 
 def remove_unfinished(cell_folder: Path) -> list[Path]:
@@ -83,18 +92,25 @@ def remove_unfinished(cell_folder: Path) -> list[Path]:
     return removed
 
 
-def _checked(folder: Path, content: bytes, history_table: pa.Table | None) -> Record:
+def _checked(
+    folder: Path, content: bytes, history_table: pa.Table | None, diagnostics_table: pa.Table | None
+) -> Record:
     """Return the record that the content will read back as, or raise ValueError naming what is wrong with it."""
     raw = parse_json(content)
     problems = [f"run.json {raw}"] if isinstance(raw, str) else schema.validate(raw)
     if isinstance(raw, str) or problems:
         raise ValueError(f"{folder}: not a valid record: {'; '.join(problems)}")
     record = Record.from_raw(folder, raw)
-    expected = record_folder(folder.parent, [entry["seed"] for entry in record.seeds])
+    seeds = [entry["seed"] for entry in record.seeds]
+    expected = record_folder(folder.parent, seeds, diagnostics=record.asked_diagnostics)
     if folder.name != expected.name or cell_id_of(folder.parent) != record.cell_id:
         raise ValueError(f"{folder} is not the place of cell {record.cell_id}, {expected.name}")
     if (history_table is None) != (record.status == "failed"):
         raise ValueError(f"{folder}: a finished record needs a history, and a failed one has none")
+    if (diagnostics_table is None) == (record.status == "finished" and record.diagnostics is not None):
+        raise ValueError(f"{folder}: a finished record of diagnostics needs their table, and others have none")
+    if diagnostics_table is not None and not set(diagnostics_table["seed"].to_pylist()) <= set(seeds):
+        raise ValueError(f"{folder}: {DIAGNOSTICS_FILE} holds seeds that run.json does not")
     if history_table is not None:
         problem = history.table_problem(history_table, metric=record.metric["name"], rows=record.rows)
         if problem := problem or rows_problem(record, history_table):
