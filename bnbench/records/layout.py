@@ -10,7 +10,6 @@ from bnbench.records.identity import ID_LENGTH, digest
 RUN_FILE = "run.json"
 HISTORY_FILE = "history.parquet"
 DIAGNOSTICS_FILE = "diagnostics.parquet"
-DIAGNOSTICS_FILE = "diagnostics.parquet"
 RECORD_PREFIX = "seeds-"
 EXPERIMENTS_FOLDER = "experiments"
 TARGETS_FOLDER = "targets"
