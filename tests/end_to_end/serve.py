@@ -41,26 +41,26 @@ def limit_file_size(size: int) -> None:
 
 def lose_jobs(numbers: list[int]) -> None:
     """Have jobs vanish without a word, as in a worker that is killed."""
-    run = basic_launcher.run_job
+    run = vars(basic_launcher)["run_job"]
 
     def lossy(*, config: Any, **others: Any) -> JobReturn:
         if config.hydra.job.num in numbers:
             return JobReturn(status=JobStatus.COMPLETED)
         return run(config=config, **others)
 
-    basic_launcher.run_job = lossy
+    vars(basic_launcher)["run_job"] = lossy
 
 
 def break_launcher(number: int) -> None:
     """Have the launcher break down at a job, as when the pool of its workers dies."""
-    run = basic_launcher.run_job
+    run = vars(basic_launcher)["run_job"]
 
     def breaking(*, config: Any, **others: Any) -> JobReturn:
         if config.hydra.job.num == number:
             raise RuntimeError("the pool of workers is gone")
         return run(config=config, **others)
 
-    basic_launcher.run_job = breaking
+    vars(basic_launcher)["run_job"] = breaking
 
 
 # what can be wrong with the process of a run, by the name a request arms it with

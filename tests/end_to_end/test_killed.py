@@ -1,6 +1,9 @@
 """A run that is killed or interrupted anywhere goes on from there to the very same numbers."""
 
 import os
+import random
+import secrets
+import shutil
 import signal
 import subprocess
 import sys
@@ -47,6 +50,54 @@ def test_killed_at_any_point_it_resumes_to_the_histories_of_an_undisturbed_run(
         assert {cell_id: cell["seeds"] for cell_id, cell in index.items()} == {
             cell_id: [0, 1, 2] for cell_id, _ in undisturbed
         }
+
+
+TWELVE = ("-m", "norm=none,batch,layer,rms,group,weight", "seeds=3", "optimizer.lr=[0.1,0.2]")
+KILLS = 25
+LONGEST_CELL_SECONDS = 0.5
+
+
+@pytest.mark.slow
+def test_a_sweep_killed_at_random_moments_goes_on_to_the_histories_of_an_undisturbed_one(
+    tmp_path: Path, command: Any, histories: Any, assert_same: Any
+) -> None:
+    """Every kill is a SIGKILL of the process of a sweep of its own, which the same command then finishes.
+
+    The moment is some time after a number of records are there: on a busy machine kills are spread as on an idle one.
+    """
+    assert command(*TWELVE).code == 0
+    undisturbed = histories(command.runs)
+    assert len(undisturbed) == 12 * 3
+    random_seed = secrets.randbits(32)
+    draw = random.Random(random_seed)
+    kept: list[int] = []
+    while len(kept) < KILLS:
+        number, delay = draw.randrange(12), draw.uniform(0, LONGEST_CELL_SECONDS)
+        what = f"random seed {random_seed}, kill {len(kept)}: {delay:.3f} s after {number} records were there"
+        runs = tmp_path / f"killed-{len(kept)}"
+        run = command.start(*TWELVE, f"runs_dir={runs}")
+        while run.alive() and len(written(runs)) < number:
+            time.sleep(0.005)
+        time.sleep(delay)
+        run.send(signal.SIGKILL)
+        if run.wait().code == 0:
+            shutil.rmtree(runs)  # it had ended before: another draw
+            continue
+        assert run.code == -signal.SIGKILL, what
+        before = written(runs)
+        kept.append(len(before))
+        sys.stdout.write(f"{what}: {kept[-1]} of 12 cells kept\n")
+        again = command(*TWELVE, f"runs_dir={runs}")
+        assert again.code == 0, f"{what}: {again.said}"
+        assert_same(histories(runs), undisturbed)
+        after = written(runs)
+        assert {path: after[path] for path in before} == before, f"{what}: a finished cell was trained again"
+    assert len({count for count in kept if 0 < count < 12}) > 2, f"random seed {random_seed}: {kept}"
+
+
+def written(runs: Path) -> dict[Path, int]:
+    """The records of a folder, and when they were written."""
+    return {path: path.stat().st_mtime_ns for path in runs.glob("*/seeds-*/run.json")}
 
 
 def wait_for_training(run: Any, runs: Path) -> None:
