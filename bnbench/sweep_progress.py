@@ -30,19 +30,22 @@ class Ended:
         """Return what a note tells."""
         cells = note["cells"]
         return cls(
-            cells=sum(not cell["error"] and not cell["elsewhere"] for cell in cells),
+            cells=sum(not cell["error"] and not cell["elsewhere"] and not cell.get("preempted") for cell in cells),
             seeds=sum(len(cell["trained"]) + len(cell["reused"]) for cell in cells),
             failed=sum(bool(cell["error"]) for cell in cells) + bool(note["refusal"]),
             trained=any(cell["trained"] or cell["error"] for cell in cells),
         )
 
 
-def begin_notes(folder: Path, size: SweepSize) -> None:
-    """Write how large a sweep is beside the notes of its jobs, for whoever wants to know how far it is."""
+def begin_notes(folder: Path, size: SweepSize, *, sources: str | None = None) -> None:
+    """Write how large a sweep is beside the notes of its jobs, for whoever wants to know how far it is.
+
+    `sources` is the digest of what its configurations are composed from, for the sweeps to come.
+    """
     try:
         folder.mkdir(parents=True, exist_ok=True)
         partial = folder / ".size.partial"
-        partial.write_text(json.dumps({**asdict(size), "started_at": time.time()}))
+        partial.write_text(json.dumps({**asdict(size), "started_at": time.time(), "sources": sources}))
         partial.replace(folder / SIZE_FILE)
     except OSError:
         return  # a folder that cannot be written is refused where its records are, in one message

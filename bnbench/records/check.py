@@ -12,6 +12,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from bnbench.records import schema
+from bnbench.records.checkpoint import CheckpointHead, read_head
 from bnbench.records.layout import DIAGNOSTICS_FILE, HISTORY_FILE, RUN_FILE
 from bnbench.records.record import Record, Skipped
 from bnbench.records.sums import SUMS_FILE, mismatch, read_sums, sha256
@@ -30,7 +31,7 @@ def read_record(folder: Path, *, check_history: bool = True) -> Record | Skipped
     """
     content = _content(folder / RUN_FILE)
     if content is None:
-        return Skipped(folder, "unfinished: no run.json (killed, or still training)", unfinished=True)
+        return Skipped(folder, f"unfinished: {_how_left(folder)}", unfinished=True)
     if isinstance(content, str):
         return Skipped(folder, content)
     raw = parse_json(content)
@@ -54,6 +55,11 @@ def read_record(folder: Path, *, check_history: bool = True) -> Record | Skipped
     if problem := sums if isinstance(sums, str) else _sums_problem(record, sums, content):
         return Skipped(folder, problem)
     return record
+
+
+def _how_left(folder: Path) -> str:
+    head = read_head(folder)
+    return head.told if isinstance(head, CheckpointHead) else "no run.json (killed, or still training)"
 
 
 def _history_problem(record: Record) -> str:

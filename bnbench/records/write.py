@@ -2,7 +2,7 @@
 
 import json
 import shutil
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from math import isfinite
 from pathlib import Path
 from typing import Any
@@ -74,14 +74,16 @@ def write_record(
     return Record.from_raw(folder, new.raw, sums={name: sha256(written) for name, written in files.items()})
 
 
-def remove_unfinished(cell_folder: Path) -> list[Path]:
-    """Remove the cell's record folders that have no run.json, and return them by name.
+def remove_unfinished(cell_folder: Path, *, spare: Collection[Path] = ()) -> list[Path]:
+    """Remove the cell's record folders that have no run.json, but for those to spare, and return them by name.
 
     Call it while holding the cell's lock, and not while a record begun by this process is still to be written: a folder
     that is being trained looks the same. Raises UserError if a folder cannot be removed.
     """
     removed = []
     for folder in unfinished_folders(cell_folder):
+        if folder in spare:
+            continue
         if (folder / RUN_FILE).exists():
             continue  # its run.json is evidence, though the history disagrees: only a rewrite replaces it
         try:

@@ -55,7 +55,11 @@ def _outcome(cell: Mapping[str, Any]) -> str:
     if cell["trained"]:
         diverged = f", {len(cell['diverged'])} diverged" if cell["diverged"] else ""
         seconds = f" in {cell['train_seconds']:.1f} s of training"
-        said.append(f"trained {_seeds(cell['trained'])}{seconds}{diverged}")
+        resumed = f", gone on from step {cell['resumed_at']}" if cell.get("resumed_at") is not None else ""
+        said.append(f"trained {_seeds(cell['trained'])}{seconds}{diverged}{resumed}")
+    if cell.get("preempted"):
+        said.append(cell["preempted"])
+    said += [f"cannot go on from {problem}; trained from the beginning" for problem in cell.get("anew", ())]
     if cell.get("halved_to"):
         together = cell["halved_to"]
         said.append(f"out of memory: went on with {together} replica{'' if together == 1 else 's'} at a time")

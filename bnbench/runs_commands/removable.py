@@ -14,6 +14,7 @@ from bnbench.errors import UserError
 from bnbench.records import Record, Skipped, finished_seeds, load_records
 from bnbench.records.atomic import TEMPORARY_SUFFIX
 from bnbench.records.check import read_record
+from bnbench.records.checkpoint import CHECKPOINT_FILE, CheckpointHead, read_head
 from bnbench.records.held_locks import HeldLock, held_locks
 from bnbench.records.layout import (
     COSTS_FOLDER,
@@ -60,6 +61,9 @@ def find_removable(runs_dir: Path) -> tuple[list[Item], list[str]]:
             if strange := _not_of_a_record(skipped.path):
                 kept.append(f"{skipped.path}: {skipped.reason}; but {strange}")
                 continue
+            if told := _to_be_gone_on_with(skipped.path):
+                kept.append(f"{skipped.path}: {told}; the same command goes on from there")
+                continue
             candidates.append((skipped.path, "unfinished: no run.json", partial(_still_unfinished, skipped.path)))
     for record in runs.failed:
         if _trained_since(record):
@@ -76,6 +80,7 @@ def find_removable(runs_dir: Path) -> tuple[list[Item], list[str]]:
     kept += [f"{each.path}: {each.reason}" for each in runs.conflicts]
     gone = {item.path for item in items}
     items += [item for item in _temporaries(runs_dir) if item.path.parent not in gone]
+    items += [item for record in runs.records for item in _checkpoint_of_finished(record, training)]
     items += [item for lock in locks if not lock.alive for item in _stale(lock)]
     return sorted(items, key=lambda item: str(item.path)), kept
 
@@ -117,8 +122,21 @@ def _not_of_a_record(folder: Path) -> str:
     except UserError:
         return "it lies in no cell"
     names = (path.name for path in folder.iterdir())
-    foreign = [name for name in names if name not in (HISTORY_FILE, SUMS_FILE) and not _is_temporary(name)]
+    foreign = [
+        name for name in names if name not in (HISTORY_FILE, SUMS_FILE, CHECKPOINT_FILE) and not _is_temporary(name)
+    ]
     return f"it holds {foreign[0]}, which is no part of a record" if foreign else ""
+
+
+def _to_be_gone_on_with(folder: Path) -> str:
+    """Return where a preempted batch was left, "" where there is none or some of its seeds are trained since."""
+    head = read_head(folder)
+    if not isinstance(head, CheckpointHead):
+        return ""
+    cells = dict(head.parts)
+    siblings = [path for path in folder.parent.parent.iterdir() if path.name.rpartition("-")[2] in cells]
+    trained = any(finished_seeds(path) & set(cells[cell_id_of(path)]) for path in siblings)
+    return "" if trained else head.told
 
 
 def _is_temporary(name: str) -> bool:
@@ -128,7 +146,7 @@ def _is_temporary(name: str) -> bool:
 def _still_unfinished(path: Path) -> str:
     found = read_record(path)
     if isinstance(found, Skipped) and found.unfinished and not (path / RUN_FILE).exists():
-        return _not_of_a_record(path)
+        return _not_of_a_record(path) or _to_be_gone_on_with(path)
     return "it holds a run.json now"
 
 
@@ -160,6 +178,19 @@ def _temporaries(runs_dir: Path) -> Iterator[Item]:
                     cell_folder=None,
                     still=partial(_still_old, path),
                 )
+
+
+def _checkpoint_of_finished(record: Record, training: set[str]) -> Iterator[Item]:
+    """Yield what a process left that was killed after it wrote the record, and before it removed its checkpoint."""
+    path = record.path / CHECKPOINT_FILE
+    if path.is_file() and not path.is_symlink() and not _busy(record.path, training):
+        yield Item(
+            path=path,
+            reason="checkpoint of a finished record",
+            size_bytes=_size(path),
+            cell_folder=record.path.parent,
+            still=lambda: "" if (record.path / RUN_FILE).exists() else "its record is gone",
+        )
 
 
 def _stale(lock: HeldLock) -> Iterator[Item]:

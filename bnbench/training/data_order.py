@@ -45,6 +45,13 @@ class DataOrder:
         self._position = end
         return batch
 
+    def skip(self, batches: int) -> None:
+        """Go past so many batches, from the beginning: their permutations are drawn, which is all they depend on."""
+        drawn = -(-batches * self.batch_size // self.num_rows)  # rounded up
+        for _ in range(drawn):
+            self._draw()
+        self._position = batches * self.batch_size - (drawn - 1) * self.num_rows
+
     def _draw(self) -> None:
         """Write the next permutation of every replica over the last one."""
         for permutation, stream in zip(self._permutations, self._streams, strict=True):

@@ -48,7 +48,8 @@ class ReplicaTraining(lightning.LightningModule):
         self._row_losses = row_losses(task.loss)
         self._options = optimizer
         self._learning_rates = learning_rates
-        self._optimizer: StackedOptimizer
+        self.optimizer: StackedOptimizer
+        self._scheduler: LambdaLR
 
     def training_step(self, rows: Int64[Tensor, "replicas batch"], batch_idx: int) -> Float[Tensor, ""]:
         """Return the summed loss of the replicas still in the stack."""
@@ -76,26 +77,32 @@ class ReplicaTraining(lightning.LightningModule):
     def configure_optimizers(self) -> Any:
         """Return torch's optimizer over slices of the stacks, and the schedule, stepped every step."""
         # made here and not before: by now Lightning has moved the stacks to their device and precision
-        self._optimizer = StackedOptimizer(
+        self.optimizer = StackedOptimizer(
             self.replicas.trained, self._options, self._learning_rates, decays=self.replicas.trained_decay
         )
-        scheduler = LambdaLR(self._optimizer.torch, self.schedule)
-        return {"optimizer": self._optimizer.torch, "lr_scheduler": {"scheduler": scheduler, "interval": "step"}}
+        self._scheduler = LambdaLR(self.optimizer.torch, self.schedule)
+        return {"optimizer": self.optimizer.torch, "lr_scheduler": {"scheduler": self._scheduler, "interval": "step"}}
+
+    def go_on_after(self, step: int) -> None:
+        """Set the learning rates to those after so many steps."""
+        self._scheduler.last_epoch = step
+        for group in self.optimizer.torch.param_groups:
+            group["lr"] = group["initial_lr"] * self.schedule(step)
 
     def on_before_optimizer_step(self, optimizer: torch.optim.Optimizer) -> None:
         """Add up the gradients of all ranks, clip each replica by itself and hand them to the optimizer."""
-        self.group.sum_gradients(self._optimizer.stacks)
+        self.group.sum_gradients(self.optimizer.stacks)
         if self._options["clip_gradient_norm"] is not None:
-            clip_gradients(self._optimizer.stacks, self._options["clip_gradient_norm"])
-        self._optimizer.take_gradients()
+            clip_gradients(self.optimizer.stacks, self._options["clip_gradient_norm"])
+        self.optimizer.take_gradients()
 
     def optimizer_zero_grad(self, epoch: int, batch_idx: int, optimizer: torch.optim.Optimizer) -> None:
         """Drop the gradients of the stacks, which are not the tensors the optimizer holds."""
-        self._optimizer.clear_gradients()
+        self.optimizer.clear_gradients()
 
     def keep(self, chosen: Tensor, *, members: Tensor) -> None:
         """Take every replica but the chosen ones out of the stack; `members` are their positions in the full batch."""
         self.replicas.keep(chosen)
-        self._optimizer.keep(chosen)
+        self.optimizer.keep(chosen)
         self.watch.keep(chosen.cpu().numpy())
         self._alive = members.to(self.device)

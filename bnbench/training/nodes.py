@@ -19,6 +19,7 @@ from bnbench.config import Config
 from bnbench.datasets import Task
 from bnbench.errors import UserError
 from bnbench.norms import ChosenNorm
+from bnbench.training.checkpoint import Checkpoint
 from bnbench.training.evaluator import Observer
 from bnbench.training.fit import Member
 from bnbench.training.history import Trajectory
@@ -97,6 +98,7 @@ class Leader:
         *,
         stacked: bool,
         observers: Sequence[Observer] = (),
+        checkpoint: Checkpoint | None = None,
     ) -> Trajectory:
         """Train the members on all launched processes.
 

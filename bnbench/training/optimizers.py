@@ -127,6 +127,18 @@ class StackedOptimizer:
             leaf.data = pack.values[moved]
             self._slices.append((pack, moved, leaf))
 
+    def state(self) -> dict[str, Tensor]:
+        """Return the running averages of every slice, in their order."""
+        held = [self.torch.state[leaf] for _, _, leaf in self._slices]
+        return {f"{place}.{name}": value for place, own in enumerate(held) for name, value in own.items()}
+
+    def load_state(self, state: Mapping[str, Tensor]) -> None:
+        """Go on with these averages, for slices of the same replicas."""
+        for key, value in state.items():
+            place, _, name = key.partition(".")
+            leaf = self._slices[int(place)][2]
+            self.torch.state[leaf][name] = value.clone().to(leaf.device)
+
 
 def _packs(stacks: Sequence[nn.Parameter]) -> list[_Pack]:
     """Return a pack for each stack of whole lines, and one for all the others together."""

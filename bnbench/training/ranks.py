@@ -21,6 +21,7 @@ from bnbench.config import Config, TrainerConfig
 from bnbench.datasets import Task
 from bnbench.errors import UserError
 from bnbench.norms import ChosenNorm
+from bnbench.training.checkpoint import Checkpoint
 from bnbench.training.evaluator import Observer
 from bnbench.training.fit import Member, fit
 from bnbench.training.history import Trajectory
@@ -50,6 +51,7 @@ class Fit(Protocol):
         *,
         stacked: bool,
         observers: Sequence[Observer] = (),
+        checkpoint: Checkpoint | None = None,
     ) -> Trajectory:
         """Return the trajectory of the members."""
 
@@ -93,6 +95,7 @@ class Ranks:
         *,
         stacked: bool,
         observers: Sequence[Observer] = (),
+        checkpoint: Checkpoint | None = None,
     ) -> Trajectory:
         """Train the members on all ranks; the observers are told here, as they would be of training in one process."""
         if not self._processes:

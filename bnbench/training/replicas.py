@@ -191,6 +191,19 @@ class Replicas(nn.Module):
         for name, value in self._named_stacks():
             snapshot[name][members] = value.detach()[chosen]
 
+    def state(self) -> dict[str, Tensor]:
+        """Return parameters and buffers of the replicas in the stack, and where those that run by turns stand."""
+        turns = {} if self.stacked else {"random_states": torch.stack(self._random_states)}
+        return {**dict(self._named_stacks()), **turns}
+
+    @torch.no_grad()
+    def load_state(self, state: Mapping[str, Tensor]) -> None:
+        """Set them to those of another stack of the same replicas."""
+        for name, value in self._named_stacks():
+            value.copy_(state[name])
+        if not self.stacked:
+            self._random_states = list(state["random_states"])
+
     def _named_stacks(self) -> list[tuple[str, Tensor]]:
         stacks = [*self.parameters_stacked, *self.buffers_stacked]
         return list(zip(self.parameter_names + self.buffer_names, stacks, strict=True))

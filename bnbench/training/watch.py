@@ -1,6 +1,6 @@
 """What the minibatch losses of each replica say: their mean, spikes, the step they stopped being finite at."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -52,7 +52,8 @@ class LossWatch:
         """Return what happened since the last call, and forget the single losses."""
         losses = np.empty((0, len(self._members)))
         if self._steps:
-            losses = self._total(torch.stack(self._steps)).double().cpu().numpy()
+            device = self._steps[-1].device  # losses taken up from a file are on the CPU
+            losses = self._total(torch.stack([each.to(device) for each in self._steps])).double().cpu().numpy()
         self._steps = []
         finite = np.isfinite(losses)
         alive = np.logical_and.accumulate(finite, axis=0)  # false from the first bad step on
@@ -72,6 +73,18 @@ class LossWatch:
         for replica, member in enumerate(self._members):
             self.spikes[member] += count_spikes(joined[:, replica], new=len(losses))
         self._past = joined[-SPIKE_WINDOW:]
+
+    def state(self) -> dict[str, Tensor]:
+        """Return what was seen so far, the losses since the last evaluation included."""
+        losses = torch.stack(self._steps) if self._steps else torch.empty(0, len(self._members))
+        seen = {"spikes": self.spikes, "max_loss": self.max_loss, "past": self._past, "step": np.array(self._step)}
+        return {"losses": losses, **{name: torch.from_numpy(values) for name, values in seen.items()}}
+
+    def load_state(self, state: Mapping[str, Tensor]) -> None:
+        """Go on from what was seen; the replicas that had left are out already."""
+        self.spikes, self.max_loss = state["spikes"].numpy(), state["max_loss"].numpy()
+        self._past, self._step = state["past"].numpy(), int(state["step"])
+        self._steps = list(state["losses"])
 
     def keep(self, chosen: npt.NDArray[np.int64]) -> None:
         """Go on for the chosen replicas only (positions among those still there)."""
