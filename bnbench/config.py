@@ -128,6 +128,7 @@ class Config:
     tuning: TuningConfig = field(default_factory=TuningConfig)
     save_weights: str | None = None
     measure_cost: bool = True
+    diagnostics: Any = field(default_factory=list)
 
 
 # in no group, so that it never shows up among the options a user can choose

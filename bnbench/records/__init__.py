@@ -21,6 +21,7 @@ from bnbench.records.lock import cell_lock as cell_lock
 from bnbench.records.lock import holder as holder
 from bnbench.records.overlap import Overlap as Overlap
 from bnbench.records.read import Runs as Runs
+from bnbench.records.read import diagnosed_seeds as diagnosed_seeds
 from bnbench.records.read import finished_seeds as finished_seeds
 from bnbench.records.read import load_records as load_records
 from bnbench.records.read import unfinished_folders as unfinished_folders

@@ -59,16 +59,13 @@ def finished_seeds(cell_folder: Path) -> set[int]:
 
 
 def diagnosed_seeds(cell_folder: Path) -> dict[int, frozenset[str]]:
-    """Return the seeds of this cell that are trained, each with the diagnostics that were asked for, left out or not.
-
-    Where two records hold a seed, it is the one with more diagnostics: that is the one whose copy counts.
-    """
+    """Return the seeds of this cell that are trained, each with the diagnostics that were asked for, left out or not."""
     cell_id = layout.cell_id_of(cell_folder)
     found: dict[int, frozenset[str]] = {}
     for record in map(read_record, _record_folders(cell_folder)):
         if isinstance(record, Record) and record.status == "finished" and record.cell_id == cell_id:
             for entry in record.seeds:
-                found[entry["seed"]] = max(found.get(entry["seed"], frozenset()), record.asked_diagnostics, key=len)
+                found[entry["seed"]] = found.get(entry["seed"], frozenset()) | record.asked_diagnostics
     return found
 
 

@@ -59,7 +59,8 @@ def described(targets: Mapping[str, Any]) -> str:
 
 
 def _reference(config: Config) -> Config:
-    return replace(config, norm={"name": REFERENCE}, seeds=list(TARGETING), track="recipe", recipe_lr=None)
+    recipe = replace(config, norm={"name": REFERENCE}, seeds=list(TARGETING), track="recipe", recipe_lr=None)
+    return replace(recipe, diagnostics=[])
 
 
 def _automatic_targets(config: Config, task: Task, *, command: str, observe: Observe) -> dict[str, Any]:

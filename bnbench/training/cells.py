@@ -11,8 +11,18 @@ from bnbench.errors import UserError
 from bnbench.introduction_defaults import INTRODUCTION_DEFAULTS
 from bnbench.models import model_version
 from bnbench.norms import NORMS, ChosenNorm
-from bnbench.records import ENGINE_VERSION, cell_folder, digest, finished_seeds, run_ids, without_introduction_defaults
+from bnbench.records import (
+    ENGINE_VERSION,
+    cell_folder,
+    diagnosed_seeds,
+    digest,
+    record_folder,
+    run_ids,
+    without_introduction_defaults,
+)
 from bnbench.seeding import TUNING_SEEDS
+from bnbench.training.diagnostics import DIAGNOSTICS
+from bnbench.training.diagnostics.asked import asked_diagnostics
 from bnbench.training.rank_numbers import may_be_batch_coupled, num_ranks, statistics_are_local
 
 RECIPE = "recipe"
@@ -74,10 +84,25 @@ class Cell:
         track = self.config.track
         return (RECIPE, track) if track != RECIPE and self.learning_rate == self.config.recipe_lr else (track,)
 
+    @property
+    def diagnostics(self) -> tuple[str, ...]:
+        """Return the diagnostics that are asked for."""
+        return asked_diagnostics(self.config)
+
+    def record_folder(self, seeds: Sequence[int]) -> Path:
+        """Return where these seeds are recorded: with other diagnostics they lie elsewhere."""
+        return record_folder(self.folder, seeds, diagnostics=self.diagnostics)
+
     def missing_seeds(self) -> tuple[int, ...]:
-        """Return the seeds that no finished record holds yet."""
-        finished = finished_seeds(self.folder)
-        return tuple(seed for seed in self.seeds if seed not in finished)
+        """Return the seeds that no finished record holds yet, or none with the diagnostics that are asked for."""
+        held = diagnosed_seeds(self.folder)
+        asked = self.diagnostics
+        return tuple(seed for seed in self.seeds if seed not in held or not held[seed].issuperset(asked))
+
+    def undiagnosed_seeds(self) -> dict[int, frozenset[str]]:
+        """Return the finished seeds that are missing for their diagnostics, each with those it has been asked for."""
+        held = diagnosed_seeds(self.folder)
+        return {seed: held[seed] for seed in self.missing_seeds() if seed in held}
 
 
 def plan_cells(config: Config, task: Task, norm: ChosenNorm) -> list[Cell]:
@@ -95,6 +120,16 @@ def _cell(config: Config, rate: float, task: Task, norm: ChosenNorm) -> Cell:
     folder = cell_folder(config.runs_dir, dataset=task.name, norm=norm.norm.name, cell_id=cell_id)
     entry = norm.entry if identity["entry"].get("sync", True) else norm.entry_with(sync=False)
     return Cell(config, entry, identity, cell_id, workload_id, folder)
+
+
+def with_earlier_diagnostics(config: Config, cells: Sequence[Cell]) -> Config:
+    """Return the configuration, which asks also for what seeds that train again for diagnostics were asked for before.
+
+    So the newer copy of a seed has all that the older one has, and takes its place.
+    """
+    before = {name for cell in cells for held in cell.undiagnosed_seeds().values() for name in held}
+    known = before.intersection(DIAGNOSTICS.names())
+    return replace(config, diagnostics=sorted({*asked_diagnostics(config), *known})) if known else config
 
 
 def workload_identity(config: Config, task: Task) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from bnbench.training.cells import Cell
 
@@ -13,6 +14,11 @@ class Part:
     cell: Cell
     seeds: tuple[int, ...]
     members: range
+
+    @property
+    def folder(self) -> Path:
+        """Return where they are recorded."""
+        return self.cell.record_folder(self.seeds)
 
 
 def chunks(cells: Sequence[Cell], missing: dict[str, tuple[int, ...]], *, limit: int) -> Iterator[list[Part]]:

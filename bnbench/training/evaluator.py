@@ -9,6 +9,7 @@ import numpy as np
 import torch
 
 from bnbench.datasets import Task
+from bnbench.training.diagnostics.examination import Examination
 from bnbench.training.evaluation import evaluate
 from bnbench.training.history import Floats, Integers, Observation, Trajectory
 from bnbench.training.module import ReplicaTraining
@@ -44,6 +45,7 @@ class Evaluator(lightning.Callback):
         learning_rates: Sequence[float],
         threads: int,
         observers: Sequence[Observer] = (),
+        examination: Examination | None = None,
     ) -> None:
         self.task = task
         self.trajectory = trajectory
@@ -53,6 +55,7 @@ class Evaluator(lightning.Callback):
         self._learning_rates = np.asarray(learning_rates, dtype=np.float64)
         self._threads = threads
         self._observers = observers
+        self._examination = examination
         self._best: dict[str, torch.Tensor] = {}
         self._resumed_at = 0.0
 
@@ -64,6 +67,18 @@ class Evaluator(lightning.Callback):
             self._observe(module, step=0, train_loss=np.full(self.trajectory.count, np.nan))
         self._resumed_at = time.perf_counter()
 
+    def on_train_batch_start(
+        self, trainer: lightning.Trainer, pl_module: lightning.LightningModule, batch: Any, batch_idx: int
+    ) -> None:
+        """Have the diagnostics remember what stands before the step to an evaluation, with the clock stopped."""
+        step = trainer.global_step + 1
+        if self._examination is None or not self._is_due(step):
+            return
+        module = _training(pl_module)
+        self._stop_clock(module)
+        self._examination.remember(module.replicas, rows=batch)
+        self._resumed_at = time.perf_counter()
+
     def on_train_batch_end(
         self, trainer: lightning.Trainer, pl_module: lightning.LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
@@ -72,9 +87,7 @@ class Evaluator(lightning.Callback):
         if step % self.every_steps and step != self.max_steps:
             return
         module = _training(pl_module)
-        if module.device.type == "cuda":
-            torch.cuda.synchronize(module.device)
-        self.trajectory.train_seconds += time.perf_counter() - self._resumed_at
+        self._stop_clock(module)
         self.trajectory.steps = step
         train_loss = self._drop_diverged(module, step=step)
         if not len(self._members):
@@ -82,6 +95,14 @@ class Evaluator(lightning.Callback):
         elif module.group.leads:
             self._observe(module, step=step, train_loss=train_loss)
         self._resumed_at = time.perf_counter()
+
+    def _is_due(self, step: int) -> bool:
+        return step % self.every_steps == 0 or step == self.max_steps
+
+    def _stop_clock(self, module: ReplicaTraining) -> None:
+        if module.device.type == "cuda":
+            torch.cuda.synchronize(module.device)
+        self.trajectory.train_seconds += time.perf_counter() - self._resumed_at
 
     def on_train_end(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
         """Measure the test part once, with the weights of each replica's best validation step."""
@@ -106,6 +127,8 @@ class Evaluator(lightning.Callback):
             self._members = self._members[good]
             if len(good):
                 module.keep(torch.from_numpy(good), members=torch.from_numpy(self._members))
+                if self._examination is not None:
+                    self._examination.keep(torch.from_numpy(good))
                 use_threads(self._threads, module.replicas)
         return window.mean_loss[good]
 
@@ -122,6 +145,15 @@ class Evaluator(lightning.Callback):
         improved = self.trajectory.add(observation)
         positions = torch.from_numpy(np.searchsorted(self._members, improved))
         module.replicas.copy_into(self._best, chosen=positions)
+        if self._examination is not None:
+            self._examination.examine(
+                module.replicas,
+                module.data,
+                step=step,
+                members=self._members,
+                learning_rates=torch.from_numpy(observation.learning_rate),
+            )
+            self.trajectory.diagnosed = self._examination.diagnosed
         for observer in self._observers:
             observer.observe(observation, self.trajectory)
 

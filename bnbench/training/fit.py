@@ -22,6 +22,8 @@ from bnbench.norms import ChosenNorm
 from bnbench.training.allocation import keep_freed_memory
 from bnbench.training.cells import refuse_unused
 from bnbench.training.data_order import DataOrder
+from bnbench.training.diagnostics.asked import asked_diagnostics
+from bnbench.training.diagnostics.examination import examination_of
 from bnbench.training.evaluator import Evaluator, Observer
 from bnbench.training.group import ALONE, Group
 from bnbench.training.history import Trajectory
@@ -63,6 +65,7 @@ class Member:
 def check_training(config: Config, task: Task, norm: ChosenNorm) -> None:
     """Raise UserError for a configuration that cannot train this task with this norm."""
     check_optimizer(config.optimizer.name)
+    asked_diagnostics(config)
     budget = budget_of(config)
     schedule_factor(asdict(config.schedule), max_steps=budget.max_steps)
     refuse_unused(config)
@@ -144,6 +147,7 @@ def fit(
         learning_rates=rates,
         threads=threads,
         observers=observers,
+        examination=None if group.is_spread else examination_of(config, task, norm, replicas, seeds),
     )
     use_threads(threads, replicas)
     keep_freed_memory()

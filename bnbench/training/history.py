@@ -5,6 +5,8 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 
+from bnbench.training.diagnostics.readings import Diagnosed
+
 Floats = npt.NDArray[np.float64]
 Integers = npt.NDArray[np.int64]
 
@@ -38,6 +40,7 @@ class Trajectory:
     max_loss: Floats = field(init=False)
     train_seconds: float = 0.0
     steps: int = 0
+    diagnosed: Diagnosed | None = None
 
     def __post_init__(self) -> None:
         self.diverged_at_step = np.zeros(self.count, dtype=np.int64)  # 0: never

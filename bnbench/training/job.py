@@ -20,22 +20,24 @@ from bnbench.records import (
     add_cells,
     begin_record,
     cell_lock,
+    diagnostics_file,
     holder,
-    record_folder,
     remove_unfinished,
     write_record,
 )
 from bnbench.records.layout import RUN_FILE
 from bnbench.training.by_rows import fill_in_by_rows
-from bnbench.training.cells import Cell, index_of, plan_cells
+from bnbench.training.cells import Cell, index_of, plan_cells, with_earlier_diagnostics
 from bnbench.training.chunks import Part as Part
 from bnbench.training.chunks import chunks, cut_down, replicas_in
+from bnbench.training.diagnostics.readings import all_left_out, columns_of, left_out_by_ranks
 from bnbench.training.evaluator import Observer
 from bnbench.training.fit import Member, check_training, may_stack, network_of
 from bnbench.training.history import Trajectory
 from bnbench.training.memory import replicas_that_fit
 from bnbench.training.out_of_memory import is_out_of_memory, release_memory
 from bnbench.training.outcome import describe, environment, history_of, seed_results
+from bnbench.training.rank_numbers import num_ranks
 from bnbench.training.ranks import Fit, training_for
 
 
@@ -54,6 +56,8 @@ class CellReport:
     removed: list[str] = field(default_factory=list)
     train_seconds: float = 0.0
     halved_to: int | None = None
+    diagnosed_again: list[int] = field(default_factory=list)
+    left_out: dict[str, str] = field(default_factory=dict)
     error: str | None = None
     traceback: str | None = None
     record_of_error: str | None = None
@@ -92,6 +96,7 @@ def run_job(
     task = load(config.dataset) if task is None else task
     config = fill_in_by_rows(config, task)
     check_training(config, task, norm)
+    config = with_earlier_diagnostics(config, plan_cells(config, task, norm))
     cells = plan_cells(config, task, norm)
     # builds a network: what cannot be built is refused before anything is written
     limit = replicas_that_fit(config, task, network_of(config, task, norm))
@@ -114,6 +119,7 @@ def run_job(
         # asked again now that nobody else can finish them
         missing = {cell.cell_id: cell.missing_seeds() for cell in mine}
         for cell in mine:
+            reports[cell.cell_id].diagnosed_again = sorted(cell.undiagnosed_seeds())
             reports[cell.cell_id].reused = [seed for seed in cell.seeds if seed not in missing[cell.cell_id]]
         _train(
             [cell for cell in mine if missing[cell.cell_id]],
@@ -188,14 +194,14 @@ def _train(
 def _forget(parts: Sequence[Part]) -> None:
     """Remove the folders that were begun for these seeds together; they are trained in others."""
     for part in parts:
-        folder = record_folder(part.cell.folder, part.seeds)
+        folder = part.folder
         if not (folder / RUN_FILE).exists():
             shutil.rmtree(folder, ignore_errors=True)  # what stays is removed as unfinished later
 
 
 def _train_chunk(parts: list[Part], reports: dict[str, CellReport], setting: Setting, *, stacked: bool) -> None:
     for part in parts:
-        begin_record(record_folder(part.cell.folder, part.seeds))
+        begin_record(part.folder)
     members = [Member(seed, part.cell.learning_rate) for part in parts for seed in part.seeds]
     mirrors = setting.observe(parts, setting.task)
     records = []
@@ -208,6 +214,7 @@ def _train_chunk(parts: list[Part], reports: dict[str, CellReport], setting: Set
             report = reports[part.cell.cell_id]
             report.trained += part.seeds
             report.train_seconds += trajectory.train_seconds
+            report.left_out |= records[-1].diagnostics["left_out"] if records[-1].diagnostics else {}
             gone = trajectory.diverged_at_step[list(part.members)] > 0
             report.diverged += [seed for seed, diverged in zip(part.seeds, gone, strict=True) if diverged]
     finally:
@@ -229,7 +236,13 @@ def _record(part: Part, trajectory: Trajectory, setting: Setting) -> Any:
         },
         "error": None,
     }
-    return write_record(record_folder(part.cell.folder, part.seeds), record, history.to_table(setting.task.metric_name))
+    diagnosed = trajectory.diagnosed or left_out_by_ranks(part.cell.diagnostics, num_ranks(setting.config.trainer))
+    diagnostics = None
+    if part.cell.diagnostics:
+        record |= {"diagnostics": diagnosed.described()}
+        seed_of = dict(zip(part.members, part.seeds, strict=True))
+        diagnostics = diagnostics_file.to_table(columns_of(diagnosed.readings, seed_of))
+    return write_record(part.folder, record, history.to_table(setting.task.metric_name), diagnostics)
 
 
 def _record_failure(parts: list[Part], reports: dict[str, CellReport], setting: Setting, error: Exception) -> None:
@@ -251,7 +264,9 @@ def _record_failure(parts: list[Part], reports: dict[str, CellReport], setting: 
                 "traceback": report.traceback,
             },
         }
-        written = write_record(record_folder(part.cell.folder, part.seeds), record, None)
+        if part.cell.diagnostics:
+            record |= {"diagnostics": all_left_out(part.cell.diagnostics, "training failed").described()}
+        written = write_record(part.folder, record, None)
         report.record_of_error = str(written.path / "run.json")
 
 
