@@ -30,8 +30,8 @@ def shrinkage(rate: float, decay: float, momentum: float) -> float:
     With w_t = aᵗ u_t the steps of w with decay, w_{t+1} = w_t − η(∇ + λ w_t) + g(w_t − w_{t−1}), are those of u without
     it at the learning rate η a^(−2t−1), if a² − (1 + g − ηλ) a + g = 0: the larger root, 1 − ηλ where g = 0. For the
     gradient of a scale-invariant loss at w_t is a⁻ᵗ times that at u_t. The momentum of u is g/a² where it multiplies
-    the last step; here, as in torch, it multiplies a sum of gradients which the learning rate multiplies afterwards, and
-    stays g: the learning rate grows by a⁻² a step.
+    the last step; here, as in torch, it multiplies a sum of gradients, which the learning rate multiplies afterwards,
+    and stays g: the learning rate grows by a⁻² a step.
 
     >>> shrinkage(0.1, 0.01, 0.0)
     0.999
@@ -110,7 +110,8 @@ def measure(setting: Setting) -> Measured:
             setting.say(f"{optimizer}, {way}: {max_steps} steps of {len(setting.seeds)} replicas")
             if way == "decay":
                 continue
-            apart = [largest_difference(*pair) for pair in zip(found["decay"].unbind(1), outputs.unbind(1), strict=True)]
+            pairs = zip(found["decay"].unbind(1), outputs.unbind(1), strict=True)
+            apart = [largest_difference(*pair) for pair in pairs]
             series[f"{optimizer}/{way}"] = np.max(apart, axis=1)
             by_seed = np.max(apart, axis=0)
             if way == "schedule":

@@ -252,7 +252,7 @@ CLAIM = Claim(
         "largest difference of the outputs over their largest value; cosine of gradient and weights. For the norms an "
         "identity is said of the largest value among them, for the others the smallest"
     ),
-    rule=f"of every seed, at most {EQUAL:g} where the identity is said to hold, and at least {NOTICED:g} where it is not",
+    rule=f"of every seed, at most {EQUAL:g} where the identity is said to hold, at least {NOTICED:g} where it is not",
     cost=Cost(quick=0.1, full=0.1),
     parts=_parts(),
     measure=measure,

@@ -93,8 +93,8 @@ FALLS = Region(high=0.25)
 CLAIM = Claim(
     claim_id="A7_bn_orthogonalises",
     statement=(
-        "At initialisation batch norm makes the samples of a batch orthogonal with depth: the orthogonality gap V falls "
-        "quickly, and then stays at a floor that falls with the root of the width"
+        "At initialisation batch norm makes the samples of a batch orthogonal with depth: the orthogonality gap V "
+        "falls quickly, and then stays at a floor that falls with the root of the width"
     ),
     paper=Paper(
         authors="Daneshmand, Joudaki and Bach",
@@ -104,7 +104,9 @@ CLAIM = Claim(
         where="arXiv:2106.03970",
     ),
     scope="exact",
-    published="slope −0.46 of log V against log width over 500 layers and 20 runs (the paper's text); −1/2 in its theory",
+    published=(
+        "slope −0.46 of log V against log width, V over 500 layers and 20 runs (the paper's text); −1/2 in its theory"
+    ),
     protocol=(
         f"{ROWS} inputs that are nearly one direction, Gaussian weights, no biases, no activation, batch norm without "
         "the mean; 200 layers (500 in full), widths 32 to 256 (512); also without a norm"
