@@ -59,7 +59,7 @@ def finished_seeds(cell_folder: Path) -> set[int]:
 
 
 def diagnosed_seeds(cell_folder: Path) -> dict[int, frozenset[str]]:
-    """Return the seeds of this cell that are trained, each with the diagnostics that were asked for, left out or not."""
+    """Return the seeds of this cell that are trained, each with the diagnostics it was asked for, measured or not."""
     cell_id = layout.cell_id_of(cell_folder)
     found: dict[int, frozenset[str]] = {}
     for record in map(read_record, _record_folders(cell_folder)):
