@@ -80,10 +80,10 @@ class Curve:
     """One curve of a figure: points (n,), and where they are known the ends of their intervals."""
 
     name: str
-    x: Sequence[float]
-    y: Sequence[float]
-    low: Sequence[float] | None = None
-    high: Sequence[float] | None = None
+    x: Numbers
+    y: Numbers
+    low: Numbers | None = None
+    high: Numbers | None = None
     dashed: bool = False
 
 
@@ -158,10 +158,15 @@ class Paper:
     """Where a claim stands: "Ioffe and Szegedy", 2015, the title, the section or figure, and an arXiv id or address."""
 
     authors: str
-    year: int
+    year: int | None
     title: str
     section: str
     where: str = ""
+
+    @property
+    def short(self) -> str:
+        """Return authors and year."""
+        return self.authors if self.year is None else f"{self.authors} {self.year}"
 
 
 @dataclass(frozen=True)

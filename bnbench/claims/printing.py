@@ -22,7 +22,7 @@ def print_catalogue(claims: Sequence[Claim], *, file: IO[str] | None = None, wid
     console = _console(file, width)
     for claim in claims:
         facts = (
-            f"{claim.paper.authors} {claim.paper.year}",
+            claim.paper.short,
             f"scope: {claim.scope}",
             f"quick {minutes(claim.cost.quick)}, full {minutes(claim.cost.full)}",
         )

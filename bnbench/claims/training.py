@@ -35,11 +35,24 @@ def train_records(
         raise UserError(f"there is no experiment {experiment!r}: expected {experiment_file(experiment)}")
     asked = all_seeds if seeds is None else seeds
     folder = runs_dir / FOLDER / RECORDS_FOLDER / records_folder(experiment, overrides)
+    key = (str(folder.resolve()), tuple(asked))
+    if key not in _FOUND:
+        _FOUND[key] = _trained(experiment, overrides, seeds=asked, folder=folder, say=say)
+    return list(_FOUND[key])
+
+
+# of this process: several claims of one run ask for the same
+_FOUND: dict[tuple[str, tuple[int, ...]], list[Record]] = {}
+
+
+def _trained(
+    experiment: str, overrides: Sequence[str], *, seeds: Sequence[int], folder: Path, say: Callable[[str], None]
+) -> list[Record]:
     command = [
         *(sys.executable, "-m", "bnbench.train", "-m"),
         f"+experiment={experiment}",
         f"runs_dir={quoted(folder)}",
-        f"seeds=[{','.join(map(str, asked))}]",
+        f"seeds=[{','.join(map(str, seeds))}]",
         "logger=none",
         *overrides,
     ]
@@ -47,7 +60,7 @@ def train_records(
     found = load_records(folder)
     if found.failed or found.skipped:
         raise UserError(f"{folder} holds runs that do not count: python -m bnbench.runs status {folder} names them")
-    wanted = set(asked)
+    wanted = set(seeds)
     return [kept for record in found.records if (kept := _of_seeds(record, wanted)).seeds]
 
 
