@@ -176,6 +176,7 @@ def test_every_job_of_every_experiment_trains(
 # rows, features and classes (1: an amount) of what is not on every machine
 SHAPES = {
     "fashion_mnist": (600, 784, 10),
+    "mnist_5k": (600, 784, 10),
     "homes": (600, 6, 1),
     "letter": (600, 16, 26),
     "adult": (600, 20, 2),
