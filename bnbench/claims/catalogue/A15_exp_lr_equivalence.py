@@ -31,11 +31,14 @@ def shrinkage(rate: float, decay: float, momentum: float) -> float:
     it at the learning rate η a^(−2t−1), if a² − (1 + g − ηλ) a + g = 0: the larger root, 1 − ηλ where g = 0. For the
     gradient of a scale-invariant loss at w_t is a⁻ᵗ times that at u_t. The momentum of u is g/a² where it multiplies
     the last step; here, as in torch, it multiplies a sum of gradients, which the learning rate multiplies afterwards,
-    and stays g: the learning rate grows by a⁻² a step.
+    and stays g: the learning rate grows by a⁻² a step. Raises ValueError for ηλ above (1 − √g)², where a is complex.
 
     >>> shrinkage(0.1, 0.01, 0.0)
     0.999
     """
+    most = (1 - sqrt(momentum)) ** 2
+    if rate * decay > most:
+        raise ValueError(f"rate · decay = {rate * decay:.3g} at momentum {momentum}: expected at most {most:.3g}")
     middle = 1 + momentum - rate * decay
     return (middle + sqrt(middle * middle - 4 * momentum)) / 2
 
@@ -171,7 +174,7 @@ CLAIM = Claim(
     protocol=(
         f"handwritten digits; 64-32-32-10 with batch norm without γ and β and ε → 0, ReLU, a fixed output layer; "
         f"minibatches of {BATCH_SIZE}, learning rate {RATE}, decay {DECAY}, momentum 0 and {MOMENTUM}, 200 steps (500 "
-        "in full) in float64; the same start and the same order of samples in every run"
+        "in full) in float64; the same start and the same order of samples in every run. It needs ηλ ≤ (1 − √momentum)²"
     ),
     statistic=(
         "largest difference of any output on the validation rows between the two runs, over the largest output, at "
