@@ -108,7 +108,8 @@ class Checkpoint:
                 return f"it is of {name.replace('_', ' ')} {_short(head.about.get(name))}, this is {_short(value)}"
         try:
             content = self.path.read_bytes()
-            state = from_safetensors(content)
+            # cloned: what lies somewhere in a file is not aligned as what computes with it expects
+            state = {name: value.clone() for name, value in from_safetensors(content).items()}
         except (OSError, SafetensorError, ValueError):
             return "it is torn or damaged"
         told = _metadata(content)
@@ -136,6 +137,7 @@ def checkpoint_of(parts: Sequence[Part], config: Config, task: Task, *, stacked:
         "device": "cuda" if is_gpu(config.trainer.accelerator) else "cpu",
         "ranks": num_ranks(config.trainer),
         "stacked": stacked,
+        "diagnostics": list(parts[0].cell.diagnostics),
     }
     return Checkpoint(parts[0].folder, about)
 
@@ -178,6 +180,9 @@ def find_left(cells: Sequence[Cell], missing: Mapping[str, tuple[int, ...]], fol
                 left.not_asked.append(folder)
             elif [len(found) for found in wanted] != [len(seeds) for _, seeds in head.parts]:
                 left.misfits.append((cell, folder, _other_seeds(head.parts, by_id)))
+            elif head.about.get("diagnostics") != list(cell.diagnostics):
+                had, asked = _short(head.about.get("diagnostics")), _short(list(cell.diagnostics))
+                left.misfits.append((cell, folder, f"it has diagnostics {had}, asked are {asked}"))
             elif cell.record_folder(head.parts[0][1]) != folder or head.parts[0][0] != cell.cell_id:
                 left.misfits.append((cell, folder, "it belongs to another folder"))
             else:

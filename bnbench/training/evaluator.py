@@ -1,7 +1,7 @@
 """The fixed cadence: evaluation in steps, off the clock; divergence found, recorded, taken out of the stack."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
 import lightning
@@ -9,6 +9,8 @@ import numpy as np
 import torch
 
 from bnbench.datasets import Task
+from bnbench.training import preemption
+from bnbench.training.checkpoint import Checkpoint, Saved, Stateful, load_states, state_of
 from bnbench.training.diagnostics.examination import Examination
 from bnbench.training.evaluation import evaluate
 from bnbench.training.history import Floats, Integers, Observation, Trajectory
@@ -33,6 +35,10 @@ class Evaluator(lightning.Callback):
     from that step on and leaves the stack; the others do not notice.
 
     Of a group of ranks the first evaluates and decides; the others hear who leaves the stack and go on.
+
+    With a `checkpoint`, and once the process was asked to leave, the state is written after the step at hand and
+    Preempted raised; ranks do so together, at the next evaluation, where they exchange numbers anyway. With `saved`,
+    training goes on from there.
     """
 
     def __init__(
@@ -46,6 +52,8 @@ class Evaluator(lightning.Callback):
         threads: int,
         observers: Sequence[Observer] = (),
         examination: Examination | None = None,
+        checkpoint: Checkpoint | None = None,
+        saved: Saved | None = None,
     ) -> None:
         self.task = task
         self.trajectory = trajectory
@@ -58,12 +66,39 @@ class Evaluator(lightning.Callback):
         self._examination = examination
         self._best: dict[str, torch.Tensor] = {}
         self._resumed_at = 0.0
+        self._checkpoint = checkpoint
+        self._saved = saved
+        self._first_step = saved.step if saved else 0
+
+    def holders(self, module: ReplicaTraining) -> dict[str, Stateful]:
+        """Return everything that changes as training goes on, by name."""
+        holders: dict[str, Stateful] = {
+            "replicas": module.replicas,
+            "optimizer": module.optimizer,
+            "losses": module.watch,
+            "trajectory": self.trajectory,
+            "evaluations": self,
+        }
+        return holders if self._examination is None else {**holders, "diagnostics": self._examination}
+
+    def state(self) -> dict[str, torch.Tensor]:
+        """Return who is in the stack, and the best weights so far."""
+        best = {f"best.{name}": value for name, value in self._best.items()}
+        return {"members": torch.from_numpy(self._members), **best}
+
+    def load_state(self, state: Mapping[str, torch.Tensor]) -> None:
+        """Take over the best weights; who is in the stack is known by now."""
+        self._best = {name: state[f"best.{name}"].to(value.device) for name, value in self._best.items()}
 
     def on_train_start(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
-        """Evaluate the initial weights and start the clock."""
+        """Evaluate the initial weights, or take up what was left, and start the clock."""
+        preemption.reinstate()
         module = _training(pl_module)
         if module.group.leads:
             self._best = module.replicas.snapshot()
+        if self._saved is not None:
+            self._take_up(module, self._saved)
+        elif module.group.leads:
             self._observe(module, step=0, train_loss=np.full(self.trajectory.count, np.nan))
         self._resumed_at = time.perf_counter()
 
@@ -71,7 +106,7 @@ class Evaluator(lightning.Callback):
         self, trainer: lightning.Trainer, pl_module: lightning.LightningModule, batch: Any, batch_idx: int
     ) -> None:
         """Have the diagnostics remember what stands before the step to an evaluation, with the clock stopped."""
-        step = trainer.global_step + 1
+        step = self._first_step + trainer.global_step + 1
         if self._examination is None or not self._is_due(step):
             return
         module = _training(pl_module)
@@ -82,18 +117,24 @@ class Evaluator(lightning.Callback):
     def on_train_batch_end(
         self, trainer: lightning.Trainer, pl_module: lightning.LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
-        """Evaluate where the cadence says so, with the clock stopped."""
-        step = trainer.global_step
-        if step % self.every_steps and step != self.max_steps:
+        """Evaluate where the cadence says so, with the clock stopped; leave where that is asked for."""
+        step = self._first_step + trainer.global_step
+        is_due = self._is_due(step)
+        if not is_due and not preemption.asked():
             return
         module = _training(pl_module)
+        if not is_due and module.group.is_spread:
+            return
         self._stop_clock(module)
         self.trajectory.steps = step
-        train_loss = self._drop_diverged(module, step=step)
-        if not len(self._members):
-            trainer.should_stop = True
-        elif module.group.leads:
-            self._observe(module, step=step, train_loss=train_loss)
+        if is_due:
+            train_loss = self._drop_diverged(module, step=step)
+            if not len(self._members):
+                trainer.should_stop = True
+            elif module.group.leads:
+                self._observe(module, step=step, train_loss=train_loss)
+        if not trainer.should_stop and step != self.max_steps:
+            self._leave_if_asked(module, step)
         self._resumed_at = time.perf_counter()
 
     def _is_due(self, step: int) -> bool:
@@ -114,6 +155,30 @@ class Evaluator(lightning.Callback):
         test = evaluate(module.replicas, module.data.test_inputs, module.data.test_labels, task=self.task)
         self.trajectory.test_metric[:] = test.metric.numpy()
         self.trajectory.spikes, self.trajectory.max_loss = module.watch.spikes, module.watch.max_loss
+
+    def _leave_if_asked(self, module: ReplicaTraining, step: int) -> None:
+        """Write the state and raise Preempted, where the first rank was asked to leave and there is a place for it."""
+        if self._checkpoint is None:
+            return
+        asked = module.group.as_decided(torch.tensor(int(preemption.asked())))
+        if not asked.item():
+            return
+        if module.group.leads:
+            self._checkpoint.write(Saved(step, state_of(self.holders(module))))
+        raise preemption.Preempted
+
+    def _take_up(self, module: ReplicaTraining, saved: Saved) -> None:
+        """Become what was left, and tell the observers what had been observed."""
+        left = saved.state["evaluations/members"]
+        if len(left) < len(self._members):
+            self._members = left.numpy()
+            module.keep(left, members=left)
+            use_threads(self._threads, module.replicas)
+        load_states(self.holders(module), saved.state)
+        module.go_on_after(saved.step)
+        for observation in self.trajectory.observations:
+            for observer in self._observers:
+                observer.observe(observation, self.trajectory)
 
     def _drop_diverged(self, module: ReplicaTraining, *, step: int) -> Floats:
         """Record who diverged since the last evaluation and when; return the mean loss of those who go on."""

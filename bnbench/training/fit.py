@@ -21,6 +21,7 @@ from bnbench.models import build_network
 from bnbench.norms import ChosenNorm
 from bnbench.training.allocation import keep_freed_memory
 from bnbench.training.cells import refuse_unused
+from bnbench.training.checkpoint import Checkpoint, Saved
 from bnbench.training.data_order import DataOrder
 from bnbench.training.diagnostics.asked import asked_diagnostics
 from bnbench.training.diagnostics.examination import examination_of
@@ -105,15 +106,20 @@ def fit(
     observers: Sequence[Observer] = (),
     keep: Callable[[Replicas], None] = lambda replicas: None,
     group: Group = ALONE,
+    checkpoint: Checkpoint | None = None,
 ) -> Trajectory:
     """Train the members together and return their trajectory; equal learning rates must stand side by side.
 
     Of a group every rank calls this, and the first has the trajectory.
-    `keep` is given the replicas at the end, with the weights of the best validation step of each.
+    `keep` is given the replicas at the end, with the weights of the best validation step of each. With a `checkpoint`
+    training goes on from what lies there, if that is sound, and leaves its state there when the process is asked to
+    leave.
 
-    Raises KeyboardInterrupt on Ctrl-C, whatever Lightning makes of it; UserError where a file that rows were cut from
-    has changed meanwhile.
+    Raises KeyboardInterrupt on Ctrl-C, whatever Lightning makes of it; Preempted once it has left its state; UserError
+    where a file that rows were cut from has changed meanwhile.
     """
+    found = checkpoint.read() if checkpoint is not None else None
+    saved = found if isinstance(found, Saved) else None
     seeds = [member.seed for member in members]
     rates = [member.learning_rate for member in members]
     budget = budget_of(config)
@@ -148,11 +154,15 @@ def fit(
         threads=threads,
         observers=observers,
         examination=None if group.is_spread else examination_of(config, task, norm, replicas, seeds),
+        checkpoint=checkpoint,
+        saved=saved,
     )
     use_threads(threads, replicas)
     keep_freed_memory()
     order = DataOrder(seeds, num_rows=len(task.train_inputs), batch_size=budget.batch_size)
-    _run(_trainer(config, evaluator, group), module, order)
+    steps_made = saved.step if saved is not None else 0
+    order.skip(steps_made)
+    _run(_trainer(config, evaluator, group, max_steps=budget.max_steps - steps_made), module, order)
     module.data.check_unchanged()
     keep(replicas)
     return trajectory
@@ -169,7 +179,7 @@ def _first_batch(config: Config, task: Task) -> Tensor:
     return task.train_inputs[: budget_of(config).batch_size].to(PRECISIONS[config.trainer.precision].dtype)
 
 
-def _trainer(config: Config, evaluator: Evaluator, group: Group) -> lightning.Trainer:
+def _trainer(config: Config, evaluator: Evaluator, group: Group, *, max_steps: int) -> lightning.Trainer:
     # Lightning announces devices and its own hints on every construction; a sweep constructs it hundreds of times
     logging.getLogger("lightning.pytorch").setLevel(logging.WARNING)
     accelerator = config.trainer.accelerator
@@ -181,7 +191,7 @@ def _trainer(config: Config, evaluator: Evaluator, group: Group) -> lightning.Tr
             devices=1 if group.device.index is None else [group.device.index],
             plugins=[LightningEnvironment()],
             precision=PRECISIONS[config.trainer.precision].lightning,
-            max_steps=budget_of(config).max_steps,
+            max_steps=max_steps,
             max_epochs=-1,
             callbacks=[evaluator],
             logger=False,

@@ -1,9 +1,12 @@
 """What a batch of replicas leaves behind: one row per (replica, evaluation), and how each replica ended."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
 import numpy.typing as npt
+import torch
+from torch import Tensor
 
 from bnbench.training.diagnostics.readings import Diagnosed
 
@@ -21,6 +24,12 @@ class Observation:
     val_loss: Floats
     val_metric: Floats
     learning_rate: Floats
+
+
+# of an observation, beside its step: arrays over the replicas that were alive
+COLUMNS = ("members", "train_loss", "val_loss", "val_metric", "learning_rate")
+# of a trajectory, beside its observations
+BY_REPLICA = ("diverged_at_step", "best_metric", "best_step", "last_metric", "last_train_loss", "test_metric")
 
 
 @dataclass
@@ -63,3 +72,29 @@ class Trajectory:
         self.best_metric[improved] = metric[better]
         self.best_step[improved] = observation.step
         return improved
+
+    def state(self) -> dict[str, Tensor]:
+        """Return everything that was recorded so far; the observations one after another."""
+        observed = {name: [getattr(each, name) for each in self.observations] for name in COLUMNS}
+        numbers = {
+            "observed.step": np.array([each.step for each in self.observations], dtype=np.int64),
+            "observed.alive": np.array([len(each.members) for each in self.observations], dtype=np.int64),
+            **{f"observed.{name}": np.concatenate([[], *arrays]) for name, arrays in observed.items()},
+            **{name: getattr(self, name) for name in BY_REPLICA},
+            "train_seconds": np.array(self.train_seconds),
+            "steps": np.array(self.steps),
+        }
+        return {name: torch.from_numpy(values) for name, values in numbers.items()}
+
+    def load_state(self, state: Mapping[str, Tensor]) -> None:
+        """Hold what was recorded until then."""
+        counts = state["observed.alive"].tolist()
+        columns = {name: [part.numpy() for part in state[f"observed.{name}"].split(counts)] for name in COLUMNS}
+        columns["members"] = [members.astype(np.int64) for members in columns["members"]]
+        self.observations = [
+            Observation(step, **{name: arrays[place] for name, arrays in columns.items()})
+            for place, step in enumerate(state["observed.step"].tolist())
+        ]
+        for name in BY_REPLICA:
+            getattr(self, name)[:] = state[name].numpy()
+        self.train_seconds, self.steps = float(state["train_seconds"]), int(state["steps"])

@@ -6,6 +6,7 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
@@ -23,11 +24,16 @@ from bnbench.records import (
     diagnostics_file,
     holder,
     remove_unfinished,
+    unfinished_folders,
     write_record,
 )
+from bnbench.records.atomic import remove_file
+from bnbench.records.checkpoint import CHECKPOINT_FILE
 from bnbench.records.layout import RUN_FILE
+from bnbench.training import preemption
 from bnbench.training.by_rows import fill_in_by_rows
 from bnbench.training.cells import Cell, index_of, plan_cells, with_earlier_diagnostics
+from bnbench.training.checkpoint import checkpoint_of, find_left
 from bnbench.training.chunks import Part as Part
 from bnbench.training.chunks import chunks, cut_down, replicas_in
 from bnbench.training.diagnostics.readings import all_left_out, columns_of, left_out_by_ranks
@@ -58,6 +64,9 @@ class CellReport:
     halved_to: int | None = None
     diagnosed_again: list[int] = field(default_factory=list)
     left_out: dict[str, str] = field(default_factory=dict)
+    resumed_at: int | None = None
+    anew: list[str] = field(default_factory=list)
+    preempted: str | None = None
     error: str | None = None
     traceback: str | None = None
     record_of_error: str | None = None
@@ -89,7 +98,8 @@ def run_job(
 
     A cell that another process trains is left to it, or with `wait` looked at again once that is done: the other may
     have been asked for fewer seeds. An exception in training becomes a `failed` record and an error
-    in the report. Raises UserError when the configuration cannot be trained at all.
+    in the report. Once this process is asked to leave, the batch that trains is left as a checkpoint, and the reports
+    say so: whoever calls then leaves. Raises UserError when the configuration cannot be trained at all.
     """
     norm = choose_norm(config.norm)
     check_model(vars(config.model))
@@ -121,21 +131,18 @@ def run_job(
         for cell in mine:
             reports[cell.cell_id].diagnosed_again = sorted(cell.undiagnosed_seeds())
             reports[cell.cell_id].reused = [seed for seed in cell.seeds if seed not in missing[cell.cell_id]]
-        _train(
-            [cell for cell in mine if missing[cell.cell_id]],
-            missing,
-            reports,
-            Setting(
-                config,
-                task,
-                norm,
-                tuple(experiments),
-                environment(config, command),
-                observe,
-                limit,
-                locks.enter_context(training_for(config)),
-            ),
+        setting = Setting(
+            config,
+            task,
+            norm,
+            tuple(experiments),
+            environment(config, command),
+            observe,
+            limit,
+            locks.enter_context(training_for(config)),
         )
+        with preemption.deferred():
+            _train([cell for cell in mine if missing[cell.cell_id]], missing, reports, setting)
     return list(reports.values())
 
 
@@ -166,12 +173,19 @@ def _train(
         # the network was built and fails as it runs: evidence worth a record, as if it had failed later
         _record_failure(next(chunks(cells, missing, limit=ALL)), reports, setting, error.__cause__)
         return
-    waiting = deque(chunks(cells, missing, limit=setting.limit))
+    left = find_left(cells, missing, {cell.cell_id: unfinished_folders(cell.folder) for cell in cells})
+    for cell, folder, problem in left.misfits:
+        _say_anew(reports[cell.cell_id], folder, problem)
+    waiting = deque([*left.batches, *chunks(cells, left.others(missing), limit=setting.limit)])
     while waiting:
         parts = waiting.popleft()
         try:
+            preemption.leave_if_asked()
             _train_chunk(parts, reports, setting, stacked=stacked)
             continue
+        except preemption.Preempted:
+            _say_preempted(cells, missing, reports)
+            return
         except UserError:
             raise
         except Exception as error:  # whatever a stranger's norm or the device does must not end the sweep
@@ -188,7 +202,22 @@ def _train(
         for part in parts:
             reports[part.cell.cell_id].halved_to = max(map(replicas_in, waiting))
     for cell in cells:
-        reports[cell.cell_id].removed = [path.name for path in remove_unfinished(cell.folder)]
+        removed = remove_unfinished(cell.folder, spare=left.not_asked)
+        reports[cell.cell_id].removed = [path.name for path in removed]
+
+
+def _say_anew(report: CellReport, folder: Path, problem: str) -> None:
+    """Say that a checkpoint does not fit, and remove it: what it held is trained from the beginning."""
+    report.anew.append(f"{folder / CHECKPOINT_FILE}: {problem}")
+    remove_file(folder / CHECKPOINT_FILE)
+
+
+def _say_preempted(cells: Sequence[Cell], missing: dict[str, tuple[int, ...]], reports: dict[str, CellReport]) -> None:
+    """Say of every cell that still lacks seeds where it was left."""
+    for cell in cells:
+        report = reports[cell.cell_id]
+        if set(missing[cell.cell_id]) - set(report.trained):
+            report.preempted = report.preempted or "preempted before it began"
 
 
 def _forget(parts: Sequence[Part]) -> None:
@@ -203,11 +232,24 @@ def _train_chunk(parts: list[Part], reports: dict[str, CellReport], setting: Set
     for part in parts:
         begin_record(part.folder)
     members = [Member(seed, part.cell.learning_rate) for part in parts for seed in part.seeds]
+    checkpoint = checkpoint_of(parts, setting.config, setting.task, stacked=stacked)
+    problem = checkpoint.problem()
+    if problem is not None:
+        _say_anew(reports[parts[0].cell.cell_id], checkpoint.folder, problem)
+    if (step := checkpoint.step) is not None:
+        for part in parts:
+            reports[part.cell.cell_id].resumed_at = step
     mirrors = setting.observe(parts, setting.task)
     records = []
     try:
         trajectory = setting.fit(
-            setting.config, setting.task, setting.norm, members, stacked=stacked, observers=mirrors
+            setting.config,
+            setting.task,
+            setting.norm,
+            members,
+            stacked=stacked,
+            observers=mirrors,
+            checkpoint=checkpoint,
         )
         for part in parts:
             records.append(_record(part, trajectory, setting))
@@ -217,6 +259,11 @@ def _train_chunk(parts: list[Part], reports: dict[str, CellReport], setting: Set
             report.left_out |= records[-1].diagnostics["left_out"] if records[-1].diagnostics else {}
             gone = trajectory.diverged_at_step[list(part.members)] > 0
             report.diverged += [seed for seed, diverged in zip(part.seeds, gone, strict=True) if diverged]
+        checkpoint.remove()
+    except preemption.Preempted:
+        for part in parts:
+            reports[part.cell.cell_id].preempted = f"preempted at step {checkpoint.step} of {checkpoint.max_steps}"
+        raise
     finally:
         for mirror in mirrors:
             mirror.close(records)

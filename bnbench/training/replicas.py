@@ -1,15 +1,13 @@
 """All seeds at once: R networks stacked on a leading dimension and run as one."""
 
 from collections.abc import Callable, Mapping, Sequence
-from functools import partial
-from operator import itemgetter
 from types import MappingProxyType
 from typing import Any
 
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
-from torch.utils._pytree import tree_map
+from torch.utils._pytree import tree_flatten, tree_map, tree_unflatten
 
 from bnbench.models import decaying_parameters
 from bnbench.training.skeleton import Names, Place, Skeleton
@@ -123,8 +121,7 @@ class Replicas(nn.Module):
         """
         self._skeleton.train(training)
         given = zip(self.parameter_names, self.parameters_stacked, strict=True)
-        parameters = [weights.get(name, stack.detach()).clone() for name, stack in given]
-        buffers = [stack.clone() for stack in self.buffers_stacked]
+        parameters = [weights.get(name, stack.detach()) for name, stack in given]
         places = list(shifts)
 
         def one(
@@ -135,20 +132,25 @@ class Replicas(nn.Module):
 
         if inputs.dim() == 2:
             inputs = inputs.expand(self.count, *inputs.shape)
-        arguments = (parameters, buffers, inputs, list(shifts.values()))
-        run = torch.vmap(one, randomness="error") if self.stacked else partial(self._in_turn, one)
-        outputs, seen = run(*arguments)
+        moved = list(shifts.values())
+        if self.stacked:
+            copies = tree_map(Tensor.clone, (parameters, self.buffers_stacked))
+            outputs, seen = torch.vmap(one, randomness="error")(*copies, inputs, moved)
+        else:
+            outputs, seen = self._in_turn(one, parameters, self.buffers_stacked, inputs, moved)
         return outputs, dict(zip(see, seen, strict=True))
 
     def _in_turn(
         self, one: Callable[..., tuple[Tensor, tuple[Tensor, ...]]], *arguments: Any
     ) -> tuple[Tensor, tuple[Tensor, ...]]:
         """Return what `vmap` would, from one replica after another, each at its own state of the global generator."""
+        stacks, form = tree_flatten(arguments)
+        slices = [stack.unbind() for stack in stacks]
         results = []
         with torch.random.fork_rng(devices=[]):
             for replica, member in enumerate(self._members):
                 torch.set_rng_state(self._random_states[member])
-                results.append(one(*tree_map(itemgetter(replica), arguments)))
+                results.append(one(*tree_unflatten([own[replica].clone() for own in slices], form)))
         outputs, seen = zip(*results, strict=True)
         return torch.stack(outputs), tuple(torch.stack(values) for values in zip(*seen, strict=True))
 
@@ -202,7 +204,7 @@ class Replicas(nn.Module):
         for name, value in self._named_stacks():
             value.copy_(state[name])
         if not self.stacked:
-            self._random_states = list(state["random_states"])
+            self._random_states = [held.clone() for held in state["random_states"]]
 
     def _named_stacks(self) -> list[tuple[str, Tensor]]:
         stacks = [*self.parameters_stacked, *self.buffers_stacked]
