@@ -13,7 +13,16 @@ ALL = "all"
 
 def claim_ids() -> tuple[str, ...]:
     """Return the ids of all claims: by letter, then by number."""
-    return tuple(sorted((module.name for module in iter_modules(catalogue.__path__)), key=_order))
+    return in_order(module.name for module in iter_modules(catalogue.__path__))
+
+
+def in_order(ids: Iterable[str]) -> tuple[str, ...]:
+    """Return ids by letter, then by number.
+
+    >>> in_order(["A10_x", "A9_x", "B1_x"])
+    ('A9_x', 'A10_x', 'B1_x')
+    """
+    return tuple(sorted(ids, key=_order))
 
 
 def load_claim(claim_id: str) -> Claim:

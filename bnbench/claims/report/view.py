@@ -1,0 +1,133 @@
+"""What the report says of a claim, in the words and pictures that Markdown and the page share."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from bnbench.claims.claim import NONE_PUBLISHED, Cost, Paper, Part, Scope
+from bnbench.claims.report import curves, intervals
+from bnbench.claims.result import Result
+from bnbench.claims.sentence import interval, number
+from bnbench.claims.verdict import Finding, Verdict
+from bnbench.reports.cells import plain
+
+SCOPES: dict[Scope, str] = {
+    "exact": "exact: the paper speaks of fully connected networks",
+    "transfer": "transfer: the paper speaks of other networks; what is not seen here does not refute it",
+}
+
+
+@dataclass(frozen=True)
+class Picture:
+    """One picture: a name for its file, what it shows, and its SVG."""
+
+    name: str
+    shows: str
+    svg: str
+
+
+@dataclass(frozen=True)
+class View:
+    """One claim as it is shown; `facts` are (name, text) in the order of the page, `rows` the parts, where many."""
+
+    claim_id: str
+    title: str
+    verdict: str
+    kind: str
+    measured: str
+    sentence: str
+    cost: str
+    command: str
+    facts: tuple[tuple[str, str], ...]
+    columns: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+    remarks: tuple[str, ...]
+    pictures: tuple[Picture, ...]
+    warning: str | None
+
+
+COLUMNS = ("part", "measured", "interval", "seeds", "holds where", "verdict")
+
+
+def view_of(result: Result, *, is_current: bool) -> View:
+    """Return what to show of a result; one of an older source is shown with a warning."""
+    facts = (
+        ("Published", result.published if result.published != NONE_PUBLISHED else "No number was published."),
+        ("Where", cited(result.paper)),
+        ("Scope", f"{SCOPES[result.scope]}."),
+        ("Protocol", result.protocol),
+        ("Statistic", result.statistic),
+        ("Rule", result.rule),
+        ("Negative control", f"{result.control_statement}: {result.control_verdict.value}."),
+        ("Seeds", f"{len(result.seeds)} ({result.size} setting)."),
+    )
+    return View(
+        claim_id=plain(result.claim_id),
+        title=plain(result.statement),
+        verdict=plain(result.verdict_in_words),
+        kind=result.verdict.value,
+        measured=plain(result.key_figure),
+        sentence=plain(result.sentence),
+        cost=cost_in_words(result.seconds, result.cost),
+        command=plain(result.command),
+        facts=tuple((name, plain(told)) for name, told in facts),
+        columns=COLUMNS,
+        rows=tuple(map(_row, result.findings)) if len(result.findings) > 1 else (),
+        remarks=tuple(map(plain, result.remarks)),
+        pictures=tuple(pictures(result)),
+        warning=None if is_current else "The claim was changed since this was measured; run its command again.",
+    )
+
+
+def pictures(result: Result) -> list[Picture]:
+    """Return the claim's own figure, then the intervals of its parts."""
+    drawn = [] if result.figure is None else [Picture("figure", plain(result.figure.title), curves.draw(result.figure))]
+    if len(result.findings) > 1 or result.figure is None:
+        each = intervals.draw_all(result.findings)
+        drawn += [
+            Picture(f"intervals-{index}" if len(each) > 1 else "intervals", "intervals of the parts", svg)
+            for index, svg in enumerate(each, start=1)
+        ]
+    return drawn
+
+
+def cited(paper: Paper) -> str:
+    """Return authors, year, title, section and where to find it, as far as they are known."""
+    said = [paper.short, paper.title, paper.section, paper.where]
+    return f"{', '.join(each for each in said if each)}."
+
+
+def cost_in_words(seconds: float, cost: Cost) -> str:
+    """Return how long it took, and what a quiet machine takes in both settings."""
+    return f"{seconds:.0f} s here; on two quiet cores quick {_minutes(cost.quick)}, full {_minutes(cost.full)}"
+
+
+def verdicts_counted(results: Sequence[Result]) -> str:
+    """Return "5 hold, 2 are partial, …" over claims."""
+    words = {
+        Verdict.HOLDS: "hold",
+        Verdict.PARTIAL: "partial",
+        Verdict.FAILS: "fail",
+        Verdict.INCONCLUSIVE: "undecided",
+    }
+    counts = {verdict: sum(result.verdict is verdict for result in results) for verdict in Verdict}
+    return ", ".join(f"{counts[verdict]} {word}" for verdict, word in words.items() if counts[verdict])
+
+
+def _row(found: Finding) -> tuple[str, ...]:
+    estimate = "?" if found.estimate is None else number(found.estimate, found.part.unit)
+    return (
+        plain(found.part.name),
+        estimate,
+        interval(found.low, found.high, found.part.unit),
+        str(found.seeds or "paired"),
+        _where(found.part),
+        found.verdict.value,
+    )
+
+
+def _where(part: Part) -> str:
+    return interval(part.holds.low, part.holds.high, part.unit)
+
+
+def _minutes(value: float) -> str:
+    return f"{value * 60:.0f} s" if value < 1 else f"{value:.0f} min"
