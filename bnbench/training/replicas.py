@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
-from torch.utils._pytree import tree_flatten, tree_map, tree_unflatten
+from torch.utils._pytree import tree_flatten, tree_unflatten
 
 from bnbench.models import decaying_parameters
 from bnbench.training.skeleton import Names, Place, Skeleton
@@ -134,8 +134,8 @@ class Replicas(nn.Module):
             inputs = inputs.expand(self.count, *inputs.shape)
         moved = list(shifts.values())
         if self.stacked:
-            copies = tree_map(Tensor.clone, (parameters, self.buffers_stacked))
-            outputs, seen = torch.vmap(one, randomness="error")(*copies, inputs, moved)
+            weights_copied, buffers = ([stack.clone() for stack in held] for held in (parameters, self.buffers_stacked))
+            outputs, seen = torch.vmap(one, randomness="error")(weights_copied, buffers, inputs, moved)
         else:
             outputs, seen = self._in_turn(one, parameters, self.buffers_stacked, inputs, moved)
         return outputs, dict(zip(see, seen, strict=True))

@@ -40,7 +40,9 @@ GROUPS = {
 }
 
 
-def make_config(norm: str | dict[str, Any] = "none", **changes: Any) -> Config:
+def make_config(
+    norm: str | dict[str, Any] = "none", *, diagnostics: str | Sequence[str] = (), **changes: Any
+) -> Config:
     """A configuration of small MLPs; `changes` are written as on the command line with two underscores for the dot."""
     groups = {name: dict(defaults) for name, (_, defaults) in GROUPS.items()}
     for key, value in changes.items():
@@ -50,6 +52,7 @@ def make_config(norm: str | dict[str, Any] = "none", **changes: Any) -> Config:
         dataset=DatasetConfig("toy", "arrays", "none", "accuracy", "max"),
         norm={"name": norm} if isinstance(norm, str) else norm,
         logger=LoggerConfig(name="none"),
+        diagnostics=diagnostics,
         **{name: schema(**groups[name]) for name, (schema, _) in GROUPS.items()},
     )
 
