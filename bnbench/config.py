@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields, is_dataclass, replace
 from math import isfinite
 from pathlib import PurePath
-from typing import Any
+from typing import Any, get_args, get_type_hints
 
 from hydra.core.config_store import ConfigStore
 from omegaconf import MISSING, DictConfig, OmegaConf
@@ -310,6 +310,25 @@ def typed_config(values: Mapping[str, Any]) -> Config:
     if not isinstance(config, Config):
         raise TypeError(f"the configuration is a {type(config).__name__}, expected a Config")
     return config
+
+
+def config_as_noted(values: Mapping[str, Any]) -> Config:
+    """Return the configuration that this bnbench's `as_dict` made; unlike `typed_config` it checks and costs nothing.
+
+    Raises TypeError for a key that is not ours or one that is missing.
+    """
+    config: Config = _built(Config, values)
+    return config
+
+
+def _built(schema: Any, values: Mapping[str, Any]) -> Any:
+    types = get_type_hints(schema)
+    return schema(**{name: _value(types[name], value) for name, value in values.items()})
+
+
+def _value(declared: Any, value: Any) -> Any:
+    schema = next((each for each in (declared, *get_args(declared)) if is_dataclass(each)), None)
+    return value if schema is None or value is None else _built(schema, value)
 
 
 def as_dict(config: Config) -> dict[str, Any]:

@@ -19,6 +19,7 @@ from omegaconf import DictConfig, open_dict, read_write
 
 from bnbench.dry_run import is_dry_run
 from bnbench.errors import UserError
+from bnbench.finished_jobs import FinishedJob, finished_jobs, job_key, leave_out, sources_digest
 from bnbench.records import Costs, Record, Runs, Tracks, digest, in_tracks, load_costs, load_records, united
 from bnbench.reports import print_job, print_lines, print_sweep, print_take_away
 from bnbench.runs_commands.sweep_notes import SWEEPS_FOLDER
@@ -54,9 +55,13 @@ class SweepEnd(Callback):
             with read_write(config.hydra), open_dict(config.hydra):
                 config.hydra.launcher = {"_target_": BASIC_LAUNCHER}
         elif (size := size_of_sweep(config)) is not None:
-            begin_notes(notes_folder(config.runs_dir), size)
-            SweepEnd.jobs = jobs_of_sweep(config)
             self._take(config)  # also for the end of a sweep whose launcher breaks down
+            jobs = jobs_of_sweep(config)
+            sources = sources_digest(config, jobs)
+            finished = finished_jobs(Path(config.runs_dir) / SWEEPS_FOLDER, jobs, sources=sources)
+            begin_notes(notes_folder(config.runs_dir), size, sources=sources)
+            SweepEnd.jobs = note_finished(config.runs_dir, jobs, finished)
+            leave_out(finished)
 
     def on_multirun_end(self, config: DictConfig, **kwargs: Any) -> None:
         """Take the folder of a multirun."""
@@ -98,6 +103,17 @@ def sweep_progress(runs_dir: str) -> SweepProgress:
     return SweepProgress(notes_folder(runs_dir))
 
 
+def note_finished(runs_dir: str, jobs: Sequence[Sequence[str]], finished: Sequence[FinishedJob]) -> list[Sequence[str]]:
+    """Note the jobs that have nothing to train; return all of them by their numbers: these come after the others."""
+    keys = {job_key(job.overrides) for job in finished}
+    left = [job for job in jobs if job_key(job) not in keys]
+    for number, job in enumerate(finished, start=len(left)):
+        asked, key = job.note["asked"], job.note["key"]
+        command = command_of(job.overrides)
+        note_job(runs_dir, number, command, cells=job.cells, tuned=job.note["tuned"], asked=asked, key=key)
+    return [*left, *(job.overrides for job in finished)]
+
+
 def note_job(
     runs_dir: str,
     number: int,
@@ -106,11 +122,13 @@ def note_job(
     cells: Sequence[CellReport] = (),
     refusal: str | None = None,
     tuned: Mapping[str, Any] | None = None,
+    asked: Mapping[str, Any] | None = None,
+    key: str | None = None,
 ) -> None:
-    """Print what became of a job and keep it in RUNS_DIR/sweeps for the end of the sweep.
+    """Print what became of a job and keep it in RUNS_DIR/sweeps for the end of the sweep, and for the next one.
 
     `tuned` is what extending the learning rates of a job of the tuned track takes: {"workload", "config",
-    "experiment"}.
+    "experiment"}; `asked` what its overrides, which `key` stands for, were composed to: {"config", "experiment"}.
     """
     refusal = None if refusal is None else masked(refusal)
     said = [masked_tree({"error": cell.error, "traceback": cell.traceback}) for cell in cells]
@@ -120,6 +138,8 @@ def note_job(
         "cells": [asdict(cell) | told for cell, told in zip(cells, said, strict=True)],
         "refusal": refusal,
         "tuned": tuned,
+        "asked": asked,
+        "key": key,
     }
     told = refusal is None or refusal not in REFUSALS
     if told:

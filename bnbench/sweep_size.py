@@ -48,9 +48,17 @@ def size_of_sweep(config: DictConfig) -> SweepSize | None:
 def jobs_of_sweep(config: DictConfig) -> list[list[str]]:
     """Return the overrides of every job of a basic sweep, by its number; nothing for a sweeper of another kind."""
     overrides = _overrides(config)
-    return (
-        [] if overrides is None else [job for batch in BasicSweeper.split_arguments(overrides, None) for job in batch]
-    )
+    return [] if overrides is None else all_jobs(overrides)
+
+
+# as Hydra has it, whatever is put in its place for a sweep: bnbench/finished_jobs.py
+SPLIT_ARGUMENTS = BasicSweeper.split_arguments
+
+
+def all_jobs(overrides: list[Override]) -> list[list[str]]:
+    """Return the overrides of every job, as Hydra makes them of those of the sweep."""
+    (jobs,) = SPLIT_ARGUMENTS(overrides, None)
+    return jobs
 
 
 def _overrides(config: DictConfig) -> list[Override] | None:

@@ -20,6 +20,7 @@ from bnbench.config_errors import explain
 from bnbench.configuration_packages import CONF as CONF
 from bnbench.datasets import Task, load
 from bnbench.dry_run import PlannedJob, is_dry_run, plan_job, report_lines, take_dry_run
+from bnbench.finished_jobs import job_key
 from bnbench.models import check_model
 from bnbench.norms import ChosenNorm, choose_norm
 from bnbench.range_extension import TunedJob, extend_ranges, tuned_jobs
@@ -60,7 +61,8 @@ def job(composed: DictConfig) -> None:
     if is_dry_run():
         PLANNED.append(planned(composed, command))
         return
-    attempt(composed, partial(note_job, composed.runs_dir, number, command), command, experiment or "")
+    note = partial(note_job, composed.runs_dir, number, command, key=job_key(overrides))
+    attempt(composed, note, command, experiment or "")
 
 
 PLANNED: list[PlannedJob] = []
@@ -114,7 +116,7 @@ def train_job(
     except Exception as error:  # of this job alone: the sweep goes on
         note(refusal=said_of(error))
         return None
-    note(cells=cells, tuned=tuned)
+    note(cells=cells, tuned=tuned, asked={"config": as_dict(config), "experiment": experiment})
     if os.environ.get(TRACEBACKS):
         sys.stderr.writelines(cell.traceback for cell in cells if cell.traceback)
     if not wait and any(cell.elsewhere for cell in cells):

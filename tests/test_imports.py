@@ -36,7 +36,17 @@ LAYERS = (
     ("norms", "datasets", "models", "records"),
     ("training", "scoring"),
     ("reports", "conformance"),
-    ("sweep", "search_path", "winner", "runs_commands", "range_extension", "dry_run", "sweep_size", "sweep_progress"),
+    (
+        "sweep",
+        "search_path",
+        "winner",
+        "runs_commands",
+        "range_extension",
+        "dry_run",
+        "sweep_size",
+        "sweep_progress",
+        "finished_jobs",
+    ),
     ("train", "leaderboard", "check", "cost", "fetch", "claims", "runs", "compare_norms"),
     ("", "__main__"),
 )
