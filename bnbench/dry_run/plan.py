@@ -15,17 +15,21 @@ from bnbench.training.cells import Cell, plan_cells
 
 @dataclass(frozen=True, kw_only=True)
 class PlannedCell:
-    """A cell with the seeds it lacks, those of them that failed before, and who trains it now, if anybody."""
+    """A cell with the seeds it lacks, those of them that failed before, and who trains it now, if anybody.
+
+    Of those it lacks, `undiagnosed` are finished and lack only diagnostics.
+    """
 
     cell: Cell
     missing: tuple[int, ...]
     failed: tuple[int, ...] = ()
+    undiagnosed: tuple[int, ...] = ()
     holder: str | None = None
 
     @property
     def is_new(self) -> bool:
         """Return whether nothing of it is recorded, not even a failure."""
-        return len(self.missing) == len(self.cell.seeds) and not self.failed
+        return len(self.missing) == len(self.cell.seeds) and not self.failed and not self.undiagnosed
 
     @property
     def steps(self) -> int:
@@ -76,6 +80,7 @@ def _planned(cells: Sequence[Cell], runs_dir: Path) -> tuple[PlannedCell, ...]:
                 cell=cell,
                 missing=missing,
                 failed=tuple(seed for seed in missing if seed in failed),
+                undiagnosed=tuple(cell.undiagnosed_seeds()) if missing else (),
                 holder=holders.get(cell.folder.name) or holders.get(cell.cell_id) if missing else None,
             )
         )

@@ -72,6 +72,7 @@ def _state(planned: PlannedCell) -> str:
     if not planned.missing:
         return "done"
     state = "to do" if len(planned.missing) == len(planned.cell.seeds) else "missing seeds"
+    state = "missing diagnostics" if planned.undiagnosed else state
     return f"{state}, trained now by {planned.holder}" if planned.holder else state
 
 

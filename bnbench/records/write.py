@@ -111,7 +111,7 @@ def _checked(
         raise ValueError(f"{folder}: a finished record needs a history, and a failed one has none")
     if (diagnostics_table is None) == (record.status == "finished" and record.diagnostics is not None):
         raise ValueError(f"{folder}: a finished record of diagnostics needs their table, and others have none")
-    if diagnostics_table is not None and not set(diagnostics_table["seed"].to_pylist()) <= set(seeds):
+    if diagnostics_table is not None and not np.isin(diagnostics_table["seed"].to_numpy(), seeds).all():
         raise ValueError(f"{folder}: {DIAGNOSTICS_FILE} holds seeds that run.json does not")
     if history_table is not None:
         problem = history.table_problem(history_table, metric=record.metric["name"], rows=record.rows)

@@ -57,6 +57,11 @@ def _outcome(cell: Mapping[str, Any]) -> str:
         seconds = f" in {cell['train_seconds']:.1f} s of training"
         resumed = f", gone on from step {cell['resumed_at']}" if cell.get("resumed_at") is not None else ""
         said.append(f"trained {_seeds(cell['trained'])}{seconds}{diverged}{resumed}")
+    again = set(cell.get("diagnosed_again", ())) & set(cell["trained"])
+    if again:
+        said.append(f"{_seeds(sorted(again))} of them finished before, again for their diagnostics: another copy")
+    if cell.get("left_out"):
+        said.append(f"diagnostics left out: {', '.join(f'{name} ({why})' for name, why in cell['left_out'].items())}")
     if cell.get("preempted"):
         said.append(cell["preempted"])
     said += [f"cannot go on from {problem}; trained from the beginning" for problem in cell.get("anew", ())]

@@ -7,7 +7,7 @@ from bnbench.records.check import read_record
 from bnbench.records.overlap import Results, same_results
 
 # what two copies may differ in: when, where and for whom the same numbers were trained
-_OF_THE_TRAINING = {"timing", "environment", "config", "seeds", "rows", "experiments", "error"}
+_OF_THE_TRAINING = {"timing", "environment", "config", "seeds", "rows", "experiments", "error", "diagnostics"}
 
 
 def removable_copies(runs: Runs, runs_dir: Path) -> list[tuple[Record, Record]]:
@@ -40,6 +40,8 @@ def still_a_copy(copy: Record, original: Record) -> str:
         return f"{other.path} does not hold all of its seeds"
     if any(one.raw[key] != other.raw[key] for key in one.raw.keys() - _OF_THE_TRAINING):
         return f"{other.path} says something else of the cell"
+    if not one.asked_diagnostics <= other.asked_diagnostics:
+        return f"{other.path} has fewer diagnostics"
     if not set(one.experiments) <= set(other.experiments):
         return f"{other.path} belongs to fewer experiments"
     same = same_results(Results.of(one), Results.of(other), seeds)

@@ -54,7 +54,10 @@ def _cell_in(into: Path, record: Record) -> Path:
 
 
 def _compare(record: Record, cell: Path) -> tuple[list[int], list[int]]:
-    """Return the seeds of a record that the cell does not hold, and those it holds with other results."""
+    """Return the seeds of a record that the cell does not hold, and those it holds with other results.
+
+    A seed that it holds with fewer diagnostics it does not hold.
+    """
     runs = load_records(cell) if cell.is_dir() else None
     held = [other for other in runs.records if other.cell_id == record.cell_id] if runs else []
     new = {entry["seed"] for entry in record.seeds}
@@ -64,13 +67,20 @@ def _compare(record: Record, cell: Path) -> tuple[list[int], list[int]]:
         if common and record.status == "finished":
             same = same_results(Results.of(record), Results.of(other), common)
             conflicting += [seed for seed in common if not same[seed]]
-        new -= common
-    return sorted(new), sorted(conflicting)
+        if record.asked_diagnostics <= other.asked_diagnostics:
+            new -= common
+    return sorted(new.difference(conflicting)), sorted(conflicting)
 
 
 def _write(record: Record, seeds: list[int], cell: Path, merged: Merged) -> None:
     """Write these seeds of a record; a failed one only where its place is free."""
-    target = record_folder(cell, seeds)
+    diagnostics = _diagnostics(record, seeds)
+    raw = record.raw
+    if isinstance(diagnostics, str):
+        merged.left_out.append(f"{record.path}: {diagnostics}; merged without its diagnostics")
+        raw = {key: value for key, value in raw.items() if key != "diagnostics"}
+    asked = record.asked_diagnostics if "diagnostics" in raw else ()
+    target = record_folder(cell, seeds, diagnostics=asked)
     before = read_record(target) if target.is_dir() else None
     if target.is_symlink() or (isinstance(before, Skipped) and not before.unfinished):
         reason = before.reason if isinstance(before, Skipped) else "it is a link"
@@ -80,10 +90,11 @@ def _write(record: Record, seeds: list[int], cell: Path, merged: Merged) -> None
         if isinstance(before, Record):
             merged.same.append(str(record.path))
             return
-        write_record(target, record.raw | {"seeds": _entries(record, seeds)}, None)
+        write_record(target, raw | {"seeds": _entries(record, seeds)}, None)
     else:
         table = _rows(record, seeds)
-        write_record(target, record.raw | {"seeds": _entries(record, seeds), "rows": table.num_rows}, table)
+        measured = diagnostics if asked and isinstance(diagnostics, pa.Table) else None
+        write_record(target, raw | {"seeds": _entries(record, seeds), "rows": table.num_rows}, table, measured)
     merged.copied.append(str(target))
 
 
@@ -95,5 +106,14 @@ def _rows(record: Record, seeds: list[int]) -> pa.Table:
     table = record.read_table()
     if isinstance(table, str):
         raise UserError(f"{record.path}: {table}")
+    return _of_seeds(table, seeds)
+
+
+def _diagnostics(record: Record, seeds: list[int]) -> pa.Table | str:
+    table = record.read_diagnostics()
+    return table if isinstance(table, str) else _of_seeds(table, seeds)
+
+
+def _of_seeds(table: pa.Table, seeds: list[int]) -> pa.Table:
     chosen = np.isin(table.column("seed").to_numpy(), seeds)
     return table if bool(chosen.all()) else table.filter(pa.array(chosen))

@@ -175,6 +175,8 @@ class Evaluator(lightning.Callback):
             module.keep(left, members=left)
             use_threads(self._threads, module.replicas)
         load_states(self.holders(module), saved.state)
+        if self._examination is not None:
+            self.trajectory.diagnosed = self._examination.diagnosed
         module.go_on_after(saved.step)
         for observation in self.trajectory.observations:
             for observer in self._observers:

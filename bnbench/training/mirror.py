@@ -2,6 +2,7 @@
 
 import warnings
 from collections.abc import Callable, Mapping, Sequence
+from itertools import takewhile
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -13,7 +14,8 @@ from bnbench.datasets import Task
 from bnbench.errors import UserError, nearest
 from bnbench.records import Record, digest
 from bnbench.training.cells import Cell
-from bnbench.training.history import Observation, Trajectory
+from bnbench.training.diagnostics.readings import Diagnosed
+from bnbench.training.history import Integers, Observation, Trajectory
 from bnbench.training.weights_and_biases import AXES, WandbRun
 
 LOGGERS = ("wandb", "tensorboard", "csv", "none")
@@ -80,7 +82,7 @@ class Mirror:
 
     def observe(self, observation: Observation, trajectory: Trajectory) -> None:
         """Log one evaluation of the cell's replicas."""
-        self._guard(lambda: self._log(observation))
+        self._guard(lambda: self._log(observation, trajectory.diagnosed))
 
     def close(self, records: Sequence[Record]) -> None:
         """Log the summary of the cell's record and finish the run, also after a failure."""
@@ -111,14 +113,14 @@ class Mirror:
                 group=experiment or cell.workload_id,
                 tags=[self._task.name, cell.identity["entry"]["norm"], cell.config.track],
                 config=config,
-                curves=(*(f"{curve}/*" for curve in self._curves), "seeds_alive", "learning_rate"),
+                curves=(*(f"{curve}/*" for curve in self._curves), "seeds_alive", "learning_rate", "diagnostics/*"),
             )
 
     @property
     def _curves(self) -> tuple[str, str, str]:
         return ("train_loss", "val_loss", f"val_{self._task.metric_name}")
 
-    def _log(self, observation: Observation) -> None:
+    def _log(self, observation: Observation, diagnosed: Diagnosed | None) -> None:
         chosen = np.isin(observation.members, self._members)
         if self._logger is None or not chosen.any():
             return
@@ -133,6 +135,8 @@ class Mirror:
         values = (observation.train_loss, observation.val_loss, observation.val_metric)
         for name, of_replicas in zip(self._curves, values, strict=True):
             metrics |= _band(name, of_replicas[chosen])
+        if diagnosed is not None:
+            metrics |= _means(diagnosed, observation.step, self._members)
         self._logger.log(metrics, step=observation.step)
 
     def _summary(self, records: Sequence[Record]) -> None:
@@ -150,6 +154,16 @@ class Mirror:
         except Exception as error:  # the record is written all the same, and the network is not ours
             logger, self._logger = self._cell.config.logger.name, None
             warnings.warn(f"logger={logger} failed and stays silent: {type(error).__name__}: {error}", stacklevel=2)
+
+
+def _means(diagnosed: Diagnosed, step: int, members: Integers) -> dict[str, float]:
+    """Return the mean over seeds of everything measured at a step, as diagnostics/<layer>/<name>."""
+    means = {}
+    for reading in takewhile(lambda reading: reading.step == step, reversed(diagnosed.readings)):
+        values = reading.values[np.isin(reading.members, members) & np.isfinite(reading.values)]
+        if len(values):
+            means["/".join(filter(None, ("diagnostics", reading.layer, reading.name)))] = float(values.mean())
+    return means
 
 
 def _band(name: str, values: np.ndarray[Any, np.dtype[np.float64]]) -> dict[str, float]:
