@@ -44,7 +44,8 @@ class Diagnosed:
     def told(self) -> dict[str, Any]:
         """Return all of it as JSON has it; NaN and infinities stay, as Python writes and reads them."""
         readings = [
-            [reading.step, reading.members.tolist(), *reading[2:5], reading.values.tolist()] for reading in self.readings
+            [reading.step, reading.members.tolist(), *reading[2:5], reading.values.tolist()]
+            for reading in self.readings
         ]
         return {**self.described(), "readings": readings}
 
