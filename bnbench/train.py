@@ -39,6 +39,7 @@ from bnbench.sweep import (
     sweep_notes,
     sweep_progress,
 )
+from bnbench.training import preemption
 from bnbench.training.announce import data_lines, target_lines
 from bnbench.training.automatic_targets import with_targets
 from bnbench.training.by_rows import fill_in_by_rows
@@ -61,8 +62,9 @@ def job(composed: DictConfig) -> None:
     if is_dry_run():
         PLANNED.append(planned(composed, command))
         return
-    note = partial(note_job, composed.runs_dir, number, command, key=job_key(overrides))
-    attempt(composed, note, command, experiment or "")
+    with preemption.heeded():
+        note = partial(note_job, composed.runs_dir, number, command, key=job_key(overrides))
+        attempt(composed, note, command, experiment or "")
 
 
 PLANNED: list[PlannedJob] = []
@@ -100,7 +102,8 @@ def train_job(
 ) -> list[CellReport] | None:
     """Train the configuration, or with `rates` its extension to these, and note what became of it; None if refused.
 
-    Cells that another process holds are left for later, or with `wait` waited for.
+    Cells that another process holds are left for later, or with `wait` waited for. Raises Preempted, once that is
+    noted, where this process was asked to leave.
     """
     try:
         prepared, task = prepare_job(config, command=command, rates=rates)
@@ -119,6 +122,7 @@ def train_job(
     note(cells=cells, tuned=tuned, asked={"config": as_dict(config), "experiment": experiment})
     if os.environ.get(TRACEBACKS):
         sys.stderr.writelines(cell.traceback for cell in cells if cell.traceback)
+    preemption.leave_if_asked()
     if not wait and any(cell.elsewhere for cell in cells):
         LEFT.append(partial(train_job, config, note, command, experiment, wait=True))
     return cells
@@ -216,15 +220,19 @@ def main() -> None:
     if launched().rank > 0:
         sys.exit(follow_in_words())
     typed = sys.argv[1:] = multirun_first(sys.argv[1:])
+    again = shlex.join(["python", "-m", "bnbench.train", *typed])
     begin_sweep()
     try:
         sys.argv[1:] = take_dry_run(typed)
-        add_plugins()
-        if broke_down := run_jobs():
-            conclude_sweep()
-        code = int(broke_down) or (conclude_dry_run() if is_dry_run() else conclude())
+        with preemption.heeded():
+            add_plugins()
+            if broke_down := run_jobs():
+                conclude_sweep()
+            code = int(broke_down) or (conclude_dry_run() if is_dry_run() else conclude())
+    except preemption.Preempted as asked:
+        sys.stderr.write(f"\n{asked}: left as asked. What was trained is kept; the same command goes on:\n  {again}\n")
+        code = preemption.EXIT_CODE
     except KeyboardInterrupt:
-        again = shlex.join(["python", "-m", "bnbench.train", *typed])
         sys.stderr.write(f"\nInterrupted. Finished cells are kept; the same command goes on from here:\n  {again}\n")
         code = 1
     except Exception as error:  # the configuration could not be composed, or the board not be made
