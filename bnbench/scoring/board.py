@@ -10,6 +10,8 @@ from bnbench.scoring.board_across import AcrossEntry as AcrossEntry
 from bnbench.scoring.board_curves import Curves as Curves
 from bnbench.scoring.board_curves import RunFact as RunFact
 from bnbench.scoring.board_curves import SeedOutcome as SeedOutcome
+from bnbench.scoring.board_diagnostics import Diagnosis as Diagnosis
+from bnbench.scoring.board_diagnostics import DiagnosticCurve as DiagnosticCurve
 from bnbench.scoring.board_row import CostOf as CostOf
 from bnbench.scoring.board_row import Details as Details
 from bnbench.scoring.board_row import Estimate as Estimate
@@ -45,7 +47,8 @@ class Workload:
 class Board:
     """Everything a leaderboard says; reports are made from it and from nothing else.
 
-    `curves` and `runs` are there when they were asked for; they are for charts and drill-downs and not in the JSON.
+    `curves`, `runs` and `diagnoses` are there when they were asked for; they are for charts and drill-downs and not in
+    the JSON.
     """
 
     reference: str
@@ -57,6 +60,7 @@ class Board:
     tunability: tuple[Tunability, ...] = ()
     curves: tuple[Curves, ...] = field(default=(), compare=False)  # arrays have no single answer to ==
     runs: tuple[RunFact, ...] = ()
+    diagnoses: tuple[Diagnosis, ...] = field(default=(), compare=False)
     schema_version: int = field(default=SCHEMA_VERSION, init=False)
 
     def to_dict(self) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from bnbench.records.costs import Costs
 from bnbench.scoring.across import across_workloads
 from bnbench.scoring.block import GIVEN
 from bnbench.scoring.board import Across, Board
+from bnbench.scoring.diagnostic_curves import diagnoses_of
 from bnbench.scoring.drill_down import curves_of, run_facts
 from bnbench.scoring.rules import is_reference
 from bnbench.scoring.score_tracks import score_tracks
@@ -69,11 +70,13 @@ def score(
     notes += [*refusal, *engine_note(scored.records)]
     visible = {(row.workload_id, row.target_level, row.track, row.entry) for row in shown}
     drawn = [each for block in scored.blocks for each in curves_of(block)] if curves else []
+    diagnoses, unread = diagnoses_of(scored.blocks, scored.records) if curves else ([], [])
+    in_sight = {(workload_id, in_track, entry) for workload_id, _, in_track, entry in visible}
     return Board(
         reference,
         scored.workloads,
         tuple(shown),
-        tuple(dict.fromkeys((*not_scored(runs), *scored.skipped, *(costs.skipped if costs is not None else ())))),
+        tuple(dict.fromkeys((*not_scored(runs), *scored.skipped, *unread, *(costs.skipped if costs else ())))),
         tuple(notes),
         across=across,
         tunability=tuple(
@@ -83,6 +86,7 @@ def score(
             each for each in drawn if (each.workload_id, each.target_level, each.track, each.entry) in visible
         ),
         runs=run_facts(scored.records) if curves else (),
+        diagnoses=tuple(each for each in diagnoses if (each.workload_id, each.track, each.entry) in in_sight),
     )
 
 

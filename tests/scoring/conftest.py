@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from bnbench.records import diagnostics_file
 from bnbench.records.history import History
 from bnbench.records.identity import cell_id, workload_id
 from bnbench.records.layout import cell_folder, record_folder
@@ -66,8 +67,13 @@ def write_cell(
     version: int = 1,
     levels: tuple[float, float] = (BEFORE, REACHED),
     environment: Mapping[str, Any] | None = None,
+    diagnostics: Sequence[tuple[int, int, str, str, float]] | None = None,
+    left_out: Mapping[str, str] | None = None,
 ) -> Path:
-    """Write one record and return its folder; `workload` overrides what the workload_id is made from."""
+    """Write one record and return its folder; `workload` overrides what the workload_id is made from.
+
+    `diagnostics` are rows of (seed, step, layer, name, value).
+    """
     by_seed = dict(times) if isinstance(times, Mapping) else dict(enumerate(times))
     died = died or {}
     metric = dict(metric or {"name": "accuracy", "direction": "max", "trivial": 0.1})
@@ -117,9 +123,15 @@ def write_cell(
         "environment": dict(environment or {}),
         "error": None,
     }
+    table = None
+    if diagnostics is not None:
+        columns = zip(("seed", "step", "layer", "name", "value"), zip(*diagnostics, strict=True), strict=True)
+        table = diagnostics_file.to_table(dict(columns))
+        record["diagnostics"] = {"names": ["units"], "left_out": dict(left_out or {}), "seconds": 0.1}
     cell = cell_folder(runs_dir, dataset=dataset, norm=record["norm"], cell_id=record["cell_id"])
-    folder = record_folder(cell, list(by_seed))
-    write_record(folder, record, history.to_table(metric["name"]))
+    told = record.get("diagnostics", {"names": [], "left_out": {}})
+    folder = record_folder(cell, list(by_seed), diagnostics=[*told["names"], *told["left_out"]])
+    write_record(folder, record, history.to_table(metric["name"]), table)
     return folder
 
 

@@ -6,6 +6,8 @@ from bnbench.reports.charts.across import speed_quality_cost as speed_quality_co
 from bnbench.reports.charts.chart import Chart as Chart
 from bnbench.reports.charts.curves import learning_curves as learning_curves
 from bnbench.reports.charts.curves import time_to_target as time_to_target
+from bnbench.reports.charts.diagnostics import always_zero as always_zero
+from bnbench.reports.charts.diagnostics import diagnostic_charts as diagnostic_charts
 from bnbench.reports.charts.of_board import charts_of as charts_of
 from bnbench.reports.charts.select import drawing_order as drawing_order
 from bnbench.reports.charts.style import Style as Style

@@ -8,6 +8,7 @@ import numpy as np
 
 from bnbench.metric_facts import facts_of
 from bnbench.reports.charts.chart import Chart, axis, label, layout, numbers, spread
+from bnbench.reports.charts.lines import band_and_line, drawn_as
 from bnbench.reports.charts.style import Style
 from bnbench.scoring.board import Curves, Workload
 
@@ -97,33 +98,7 @@ def _line_with_band(
     low, median, high = (
         numbers(scale * values[index] for index in known) for values in (curve.low, curve.median, curve.high)
     )
-    shared = {
-        "type": "scatter",
-        "legendgroup": label(curve.entry),
-        "name": label(curve.entry),
-        "visible": True if drawn else "legendonly",
-    }
-    band = {
-        **shared,
-        "x": [*steps, *reversed(steps)],
-        "y": [*high, *reversed(low)],
-        "mode": "lines",
-        "fill": "toself",
-        "fillcolor": style.band,
-        "line": {"width": 0, "color": style.color},
-        "hoverinfo": "skip",
-        "showlegend": False,
-    }
-    line = {**shared, "x": steps, "y": median, **_drawn_as(style)}
-    return [band, line]
-
-
-def _drawn_as(style: Style) -> dict[str, Any]:
-    return {
-        "mode": "lines+markers",
-        "line": {"color": style.color, "width": 2, "dash": style.dash},
-        "marker": {"color": style.color, "size": 7, "symbol": style.symbol, "maxdisplayed": 9},
-    }
+    return band_and_line(curve.entry, style, steps, low=low, median=median, high=high, drawn=drawn)
 
 
 def _stairs(curve: Curves, style: Style, *, drawn: bool) -> dict[str, Any]:
@@ -131,7 +106,7 @@ def _stairs(curve: Curves, style: Style, *, drawn: bool) -> dict[str, Any]:
     assert curve.hit_share is not None
     rises = np.flatnonzero(np.diff(curve.hit_share) != 0) + 1
     corners = sorted({0, *rises.tolist(), len(curve.steps) - 1})
-    drawing = _drawn_as(style)
+    drawing = drawn_as(style)
     return {
         "type": "scatter",
         "name": label(curve.entry),

@@ -17,7 +17,7 @@ from bnbench.reports.charts import in_the_dark, styles
 from bnbench.reports.charts.style import SYMBOLS
 from bnbench.reports.page.blocks import sections
 from bnbench.reports.page.provenance import provenance, skipped_groups
-from bnbench.reports.page.summaries import across_summaries, tuned_summaries
+from bnbench.reports.page.summaries import across_summaries, tuned_summaries, why_summaries
 from bnbench.scoring.board import Board
 
 SCRIPTS = ("theme.js", "tables.js", "filters.js", "charts.js", "drill_down.js")
@@ -29,8 +29,9 @@ def to_html(board: Board) -> str:
     found = sections(board, chosen)
     across = across_summaries(board, chosen)
     tuned = tuned_summaries(board, chosen)
+    why = why_summaries(board, chosen)
     blocks = [block for section in found for block in section.blocks]
-    has_charts = any(block.charts for block in blocks) or any(part.charts for part in (*across, *tuned))
+    has_charts = any(block.charts for block in blocks) or any(part.charts for part in (*across, *tuned, *why))
     library = _library() if has_charts else ""
     script = "\n".join(map(_asset, SCRIPTS))
     template = _environment().get_template("page.html.jinja")
@@ -39,6 +40,7 @@ def to_html(board: Board) -> str:
         blocks=blocks,
         across=across,
         tuned=tuned,
+        why=why,
         reference=plain(board.reference),
         num_entries=len({row.entry for row in board.entries}),
         num_records=len(board.runs),

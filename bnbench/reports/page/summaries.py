@@ -8,17 +8,20 @@ from bnbench.reports.cells import BOUND_SIGNS, NOTHING, across_rank, plain
 from bnbench.reports.charts import (
     Chart,
     Style,
+    always_zero,
     anchored_scores,
     best_of_rates,
+    diagnostic_charts,
     performance_profile,
     rate_outcomes,
     speed_quality_cost,
 )
+from bnbench.reports.charts.of_board import diagnoses_by_workload
 from bnbench.reports.charts.tuning import width_text
 from bnbench.reports.page.blocks import chart_data
 from bnbench.reports.page.forest import Tick, mark, ratio_scale, ratio_ticks
 from bnbench.reports.page.rows import Cell
-from bnbench.scoring.board import Across, AcrossEntry, Board, Estimate, Tunability
+from bnbench.scoring.board import Across, AcrossEntry, Board, Diagnosis, Estimate, Tunability
 from bnbench.scoring.speedup import Bound
 
 Bounds = Mapping[tuple[str, str, str, str], Bound]
@@ -46,7 +49,7 @@ class SummaryTable:
 
 @dataclass(frozen=True)
 class Summary:
-    """A part of the page that can be filtered by `workload` (empty: all), `level` and `track`."""
+    """A part of the page that can be filtered by `workload` and `level` (empty: all) and `track`."""
 
     identifier: str
     title: str
@@ -72,6 +75,12 @@ def tuned_summaries(board: Board, styles: Mapping[str, Style]) -> list[Summary]:
     for each in board.tunability:
         groups.setdefault((each.workload_id, each.target_level), []).append(each)
     return [_tuned(group, styles, f"t{index}") for index, group in enumerate(groups.values())]
+
+
+def why_summaries(board: Board, styles: Mapping[str, Style]) -> list[Summary]:
+    """Return one summary per workload and track that was looked into."""
+    groups = diagnoses_by_workload(board)
+    return [_why(group, styles, f"d{index}") for index, group in enumerate(groups)]
 
 
 def _across(across: Across, styles: Mapping[str, Style], bounds: Bounds, identifier: str) -> Summary:
@@ -159,6 +168,31 @@ def _tuned(group: Sequence[Tunability], styles: Mapping[str, Style], identifier:
         tables=(table,),
         charts=charts,
         notes=tuple(filter(None, (notes,))),
+        data={"charts": {f"{identifier}-{chart.name}": chart_data(chart) for chart in charts}},
+    )
+
+
+def _why(group: Sequence[Diagnosis], styles: Mapping[str, Style], identifier: str) -> Summary:
+    charts = tuple(diagnostic_charts(group, styles))
+    workload, track = plain(group[0].workload), plain(group[0].track)
+    notes = [f"{each.entry}: {name} left out, {reason}." for each in group for name, reason in each.left_out]
+    if zero := always_zero(group):
+        notes.append(f"Zero throughout, up to the third quartile of the seeds: {', '.join(zero)}.")
+    return Summary(
+        identifier=identifier,
+        title=f"{workload}, {track} track",
+        workload=workload,
+        level="",
+        track=track,
+        lead=(
+            "Measured at every evaluation of the same runs, with the clock stopped; no trajectory was changed by it. "
+            "Lines are medians over the seeds that are still trained, bands go from the first to the third quartile. "
+            "Of several layers the last hidden one is drawn; the tables have every layer, diagnostics.parquet every "
+            "seed."
+        ),
+        tables=(),
+        charts=charts,
+        notes=tuple(map(plain, notes)),
         data={"charts": {f"{identifier}-{chart.name}": chart_data(chart) for chart in charts}},
     )
 

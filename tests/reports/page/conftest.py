@@ -19,6 +19,8 @@ from bnbench.scoring.board import (
     CostOf,
     Curves,
     Details,
+    Diagnosis,
+    DiagnosticCurve,
     Estimate,
     Final,
     HitRateInterval,
@@ -161,6 +163,27 @@ def a_run(row: Row) -> RunFact:
     )
 
 
+def a_diagnosis(row: Row, place: int) -> Diagnosis:
+    steps = np.arange(0, MAX_STEPS + 1, 10 * CADENCE)
+
+    def curve(name: str, layer: str, value: float) -> DiagnosticCurve:
+        median = value + 0.01 * steps / MAX_STEPS
+        return DiagnosticCurve(name, layer, steps, median, median - 0.01, median + 0.01, row.n_seeds)
+
+    layers = [f"hidden.{index}" for index in range(12)]
+    curves = [
+        *(curve(f"activation_p{share}", layer, share / 50 + place) for share in (15, 50, 85) for layer in layers),
+        *(curve("gradient_norm", layer, 1.0 + place + index) for index, layer in enumerate([*layers, "output"])),
+        *(curve("effective_rank", layer, 5.0 + index) for index, layer in enumerate(layers)),
+        curve("sharpness_times_half_rate", "", 0.2 * (place + 1)),
+        curve("of_a_stranger<b>", "", 1.0),
+        DiagnosticCurve("dead_units", "hidden.0", steps, 0.0 * steps, 0.0 * steps, 0.0 * steps, row.n_seeds),
+    ]
+    return Diagnosis(
+        row.workload_id, row.workload, row.track, row.entry, tuple(curves), (("mode_gap", "there is <i>no</i> gap"),)
+    )
+
+
 def make_board(
     *,
     num_workloads: int = 2,
@@ -197,6 +220,7 @@ def make_board(
             for row in block
         ),
         runs=tuple(a_run(row) for row in rows),
+        diagnoses=tuple(a_diagnosis(row, place) for place, row in enumerate(blocks[0][1])),
     )
 
 

@@ -109,6 +109,18 @@ def named(board: Board, name: str) -> Board:
         skipped=(Skipped(Path(name.replace("\x00", "")), name),),
         notes=(name,),
         curves=tuple(replace(each, **renamed) if each.entry == "batch" else each for each in board.curves),
+        diagnoses=tuple(
+            replace(
+                each,
+                workload=name,
+                entry=name if each.entry == "batch" else each.entry,
+                curves=tuple(
+                    replace(curve, name=name) if curve.name == "effective_rank" else curve for curve in each.curves
+                ),
+                left_out=((name, name),),
+            )
+            for each in board.diagnoses
+        ),
         tunability=tuple(
             replace(each, workload=name, entry=name if each.entry == "batch" else each.entry)
             for each in board.tunability

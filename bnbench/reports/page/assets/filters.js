@@ -16,7 +16,7 @@ function fits(part) {
 }
 
 function filterPage() {
-  for (const part of document.querySelectorAll("[data-level]")) part.hidden = !fits(part);
+  for (const part of document.querySelectorAll("[data-track]")) part.hidden = !fits(part);
   const wanted = entryText.value.trim().toLowerCase();
   const rows = document.querySelectorAll("tbody.entry");
   for (const row of rows) row.hidden = !row.dataset.entry.includes(wanted);
