@@ -12,7 +12,7 @@ Vectors = Float[Tensor, "replicas parameters"]
 
 def flat(stacks: Stacks) -> Vectors:
     """Return the numbers of every replica side by side: tensors (R, …) → (R, n)."""
-    return torch.cat([stack.flatten(1) for stack in stacks], dim=1)
+    return torch.cat([stack.reshape(len(stack), -1) for stack in stacks], dim=1)
 
 
 def split(vectors: Vectors, *, like: Stacks) -> list[Tensor]:
