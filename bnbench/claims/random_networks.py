@@ -17,6 +17,10 @@ Activation = Literal["relu", "linear"]
 GAINS: Mapping[Activation, float] = {"relu": 2.0, "linear": 1.0}
 
 
+# what the weights of the networks that are held at once may take
+WEIGHT_BYTES = 2**29
+
+
 class Layer(NamedTuple):
     """What goes through one layer of every seed's network: Linear, norm, activation."""
 
@@ -29,6 +33,17 @@ def gaussian_inputs(seeds: Sequence[int], *, rows: int, width: int, name: str = 
     """Return standard Gaussian inputs (seeds, rows, width) in float64, on a stream of each seed's own."""
     streams = [generator(seed, "claims", name) for seed in seeds]
     return torch.stack([torch.randn(rows, width, generator=stream, dtype=torch.float64) for stream in streams])
+
+
+def seeds_at_once(seeds: Sequence[int], *, width: int, depth: int) -> Iterator[Sequence[int]]:
+    """Yield the seeds in turns, as many at once as memory is meant to hold the weights of.
+
+    >>> list(seeds_at_once((0, 1, 2), width=1024, depth=30))
+    [(0, 1), (2,)]
+    """
+    together = max(1, WEIGHT_BYTES // (8 * width * width * depth))
+    for start in range(0, len(seeds), together):
+        yield seeds[start : start + together]
 
 
 def gaussian_weights(

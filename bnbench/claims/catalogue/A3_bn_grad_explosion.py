@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from bnbench.claims.claim import Claim, Control, Cost, Curve, Figure, Measured, Paper, Part, Region, Setting
-from bnbench.claims.random_networks import Activation, gaussian_inputs, gaussian_weights, layers
+from bnbench.claims.random_networks import Activation, gaussian_inputs, gaussian_weights, layers, seeds_at_once
 
 BATCH_SIZES = (8, 16, 32, 128)
 LINEAR_BATCH_SIZE = 8
@@ -17,8 +17,6 @@ LINEAR_BATCH_SIZE = 8
 OTHERS_BATCH_SIZE = 32
 # layers at either end, where the activations and the gradients are not yet as they are deep inside
 SKIPPED = 5
-# seeds whose weights are held in memory together
-TOGETHER = 4
 
 
 def relu_growth(batch_size: int) -> float:
@@ -85,13 +83,12 @@ def measure(setting: Setting) -> Measured:
     width = setting.choose(miniature=96, quick=512, full=1024)
     depth = setting.choose(miniature=24, quick=40, full=60)
     squared: dict[str, list[NDArray[np.float64]]] = {}
-    for start in range(0, len(setting.seeds), TOGETHER):
-        seeds = setting.seeds[start : start + TOGETHER]
+    for seeds in seeds_at_once(setting.seeds, width=width, depth=depth):
         weights = list(gaussian_weights(seeds, width=width, depth=depth, activation="relu"))
         for name, norm, batch_size, activation in _networks():
             found = squared_gradients(seeds, norm=norm, weights=weights, batch_size=batch_size, activation=activation)
             squared.setdefault(name, []).append(found)
-        setting.say(f"gradients of {start + len(seeds)} of {len(setting.seeds)} seeds, {depth} layers {width} wide")
+        setting.say(f"gradients of seeds {seeds[0]} to {seeds[-1]}, {depth} layers {width} wide")
     joined = {name: np.concatenate(found) for name, found in squared.items()}
     values = {name: growth_per_layer(found) / expected_growth(name) for name, found in joined.items()}
     # of the layers counted from the last one, relative to it
@@ -134,14 +131,15 @@ def figure(measured: Measured) -> Figure:
         squared = np.asarray(measured.series[name])
         back = np.arange(len(squared))
         # through the layer from which on the growth is fitted
-        expected = squared[SKIPPED] * expected_growth(name) ** (back - SKIPPED)
-        curves.append(Curve(LABELS[name], back.tolist(), squared.tolist()))
+        ends = [SKIPPED, len(squared) - SKIPPED]
+        expected = [float(squared[SKIPPED] * expected_growth(name) ** (end - SKIPPED)) for end in ends]
+        curves.append(Curve(SHORT[name], back.tolist(), squared.tolist()))
         if name not in ("layer", "none"):
-            curves.append(Curve(f"{LABELS[name]}: theory", back.tolist(), expected.tolist(), dashed=True))
+            curves.append(Curve(f"{SHORT[name]}: theory", ends, expected, dashed=True))
     return Figure(
         title="Gradients at initialisation, from the last layer back",
         x="layers from the last one back",
-        y="‖∂loss/∂pre-activations‖², that of the last layer being 1",
+        y="squared gradient norm (last layer: 1)",
         curves=tuple(curves),
         log_y=True,
     )
@@ -150,6 +148,12 @@ def figure(measured: Measured) -> Figure:
 LABELS = {
     **{f"batch_of_{size}": f"batch norm, batch of {size}" for size in BATCH_SIZES},
     "linear": f"batch norm, batch of {LINEAR_BATCH_SIZE}, no activation",
+    "layer": "layer norm",
+    "none": "no norm",
+}
+SHORT = {
+    **{f"batch_of_{size}": f"batch of {size}" for size in BATCH_SIZES},
+    "linear": f"{LINEAR_BATCH_SIZE}, linear",
     "layer": "layer norm",
     "none": "no norm",
 }
@@ -198,7 +202,7 @@ CLAIM = Claim(
         "gives: λ(B) with batch norm, 1 without"
     ),
     rule="the 95 % interval over seeds lies within 3 % of 1, for every batch size and every network",
-    cost=Cost(quick=0.4, full=5.0),
+    cost=Cost(quick=0.3, full=5.0),
     parts=tuple(_part(name) for name, *_ in _networks()),
     measure=measure,
     control=Control(

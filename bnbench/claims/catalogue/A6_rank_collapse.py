@@ -1,6 +1,7 @@
 """Without batch norm the representations of different samples become one direction with depth; with it they do not."""
 
 from collections.abc import Mapping
+from itertools import islice
 from typing import Any
 
 import numpy as np
@@ -65,8 +66,9 @@ def _deep_rank(seeds: tuple[int, ...], *, width: int) -> NDArray[np.float64]:
     """Return the participation of deep linear networks with the theorem's norm, mean over layers: (seeds,)."""
     inputs = gaussian_inputs(seeds, rows=width, width=width)
     weights = gaussian_weights(seeds, width=width, depth=2 * FROM_LAYER, activation="linear")
-    through = list(layers(inputs, norm=THEOREMS_NORM, weights=weights, activation="linear"))
-    return torch.stack([participation(layer.outputs) for layer in through[FROM_LAYER::EVERY]]).mean(0).numpy()
+    through = layers(inputs, norm=THEOREMS_NORM, weights=weights, activation="linear")
+    ranks = [participation(layer.outputs) for layer in islice(through, FROM_LAYER, None, EVERY)]
+    return torch.stack(ranks).mean(0).numpy()
 
 
 def norms_swapped(measured: Measured) -> dict[str, NDArray[np.float64]]:
@@ -103,7 +105,7 @@ CLAIM = Claim(
         where="arXiv:2003.01652",
     ),
     scope="exact",
-    published="a bound, Ω(√width), for linear networks; no number for ReLU (the abstract, and a review of the paper)",
+    published="a lower bound, Ω(√width), for linear networks (the paper's published review quotes it); none for ReLU",
     protocol=(
         f"{ROWS} Gaussian inputs, {DEPTH} layers of width {WIDTH}, ReLU, He's Gaussian weights, no biases; batch norm, "
         "layer norm and no norm. For the bound: no activation, batch norm without the mean, as many samples as units, "
