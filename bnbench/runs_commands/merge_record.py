@@ -93,7 +93,7 @@ def _write(record: Record, seeds: list[int], cell: Path, merged: Merged) -> None
         write_record(target, raw | {"seeds": _entries(record, seeds)}, None)
     else:
         table = _rows(record, seeds)
-        measured = diagnostics if asked and isinstance(diagnostics, pa.Table) else None
+        measured = diagnostics if "diagnostics" in raw and isinstance(diagnostics, pa.Table) else None
         write_record(target, raw | {"seeds": _entries(record, seeds), "rows": table.num_rows}, table, measured)
     merged.copied.append(str(target))
 
