@@ -7,6 +7,8 @@ from omegaconf.errors import ConfigAttributeError, ConfigKeyError, MissingMandat
 from bnbench.errors import UserError, nearest
 from bnbench.plugins import NORMS_GROUP, broken_plugin
 
+# what brings each launcher of docs/scaling.md
+EXTRAS = {"joblib": "joblib", "ray": "ray", "submitit_local": "slurm", "submitit_slurm": "slurm"}
 # of Hydra's, in values that sweep
 FUNCTIONS = ("choice", "range", "interval", "glob", "shuffle", "sort", "tag", "int", "float", "str", "bool")
 
@@ -19,6 +21,8 @@ def explain(error: BaseException) -> str | None:
         group, _, name = error.missing_cfg_file.rpartition("/")
         if group == "norm" and (broken := broken_plugin(NORMS_GROUP, name)):
             return f"norm={name} is installed by {broken.distribution} and cannot be used: {broken.reason}"
+        if group == "hydra/launcher" and name in EXTRAS:
+            return f"{group}={name} needs packages that are not installed: pip install 'bnbench[{EXTRAS[name]}]'"
         return f"{group}={name} is unknown; {nearest(name, error.options)}"
     if isinstance(error, OmegaConfBaseException):
         return _explain_value(error)

@@ -20,6 +20,8 @@ from omegaconf import DictConfig, open_dict, read_write
 from bnbench.dry_run import is_dry_run
 from bnbench.errors import UserError
 from bnbench.finished_jobs import FinishedJob, finished_jobs, job_key, leave_out, sources_digest
+from bnbench.follower import Workers
+from bnbench.launchers import prepare_launcher
 from bnbench.records import Costs, Record, Runs, Tracks, digest, in_tracks, load_costs, load_records, united
 from bnbench.reports import print_job, print_lines, print_sweep, print_take_away
 from bnbench.runs_commands.sweep_notes import SWEEPS_FOLDER
@@ -30,9 +32,8 @@ from bnbench.sweep_size import jobs_of_sweep, size_of_sweep
 from bnbench.training.costs import measure_or_say
 from bnbench.training.job import CellReport
 from bnbench.winner import take_away
+from bnbench.workers import SCRATCH, SWEEP, is_worker
 
-SWEEP = "BNBENCH_SWEEP"
-SCRATCH = "BNBENCH_SCRATCH"
 TRACEBACKS = "BNBENCH_TRACEBACKS"
 HYDRA_FULL_ERROR = "HYDRA_FULL_ERROR"
 
@@ -41,27 +42,32 @@ BASIC_LAUNCHER = "hydra._internal.core_plugins.basic_launcher.BasicLauncher"
 
 
 class SweepEnd(Callback):
-    """Notes where the runs of the sweep lie: only Hydra knows, once it has composed the configuration."""
+    """Notes where the runs of the sweep lie, and what its jobs are where workers run them: only Hydra knows."""
 
     runs_dir: Path | None = None
+    workers: Workers | None = None
     weights_path: str | None = None
     measure_cost = False
     # the overrides of every job, where they were known when the sweep began
     jobs: Sequence[Sequence[str]] = ()
 
     def on_multirun_start(self, config: DictConfig, **kwargs: Any) -> None:
-        """Note how large the sweep is; keep a dry run in this process, where what its jobs plan is told together."""
+        """Note how large the sweep is and follow its workers, if it has any; a dry run has none."""
         if is_dry_run():
             with read_write(config.hydra), open_dict(config.hydra):
                 config.hydra.launcher = {"_target_": BASIC_LAUNCHER}
-        elif (size := size_of_sweep(config)) is not None:
-            self._take(config)  # also for the end of a sweep whose launcher breaks down
+            return
+        self._take(config)  # also for the end of a sweep whose launcher breaks down
+        if (size := size_of_sweep(config)) is not None:
             jobs = jobs_of_sweep(config)
             sources = sources_digest(config, jobs)
             finished = finished_jobs(Path(config.runs_dir) / SWEEPS_FOLDER, jobs, sources=sources)
             begin_notes(notes_folder(config.runs_dir), size, sources=sources)
             SweepEnd.jobs = note_finished(config.runs_dir, jobs, finished)
             leave_out(finished)
+        if engine := prepare_launcher(config):
+            runs_dir = Path(config.runs_dir)
+            SweepEnd.workers = Workers(engine, runs_dir=runs_dir, folder=notes_folder(runs_dir), show=_show)
 
     def on_multirun_end(self, config: DictConfig, **kwargs: Any) -> None:
         """Take the folder of a multirun."""
@@ -88,7 +94,9 @@ def begin_sweep() -> None:
 
 
 def end_sweep() -> None:
-    """Remove the folder Hydra had for its own files."""
+    """Let workers go, where there still are any, and remove the folder Hydra had for its own files."""
+    if SweepEnd.workers is not None:
+        SweepEnd.workers.stop()
     shutil.rmtree(os.environ[SCRATCH], ignore_errors=True)
 
 
@@ -114,6 +122,31 @@ def note_finished(runs_dir: str, jobs: Sequence[Sequence[str]], finished: Sequen
     return [*left, *(job.overrides for job in finished)]
 
 
+def _show(path: Path) -> None:
+    """Print what a worker noted: of a job, or once for the sweep."""
+    content = json.loads(path.read_text())
+    if isinstance(content, list):
+        print_lines(content)
+    elif content["job"] not in PRINTED:
+        _print_note(content, str(SweepEnd.runs_dir))
+
+
+def _print_note(note: Mapping[str, Any], runs_dir: str) -> None:
+    """Print what became of a job and how far the sweep is; what all its jobs are refused for is said once."""
+    PRINTED.add(note["job"])
+    told = note["refusal"] is None or note["refusal"] not in REFUSALS
+    if told:
+        print_job(note)
+    REFUSALS.add(note["refusal"])
+    progress = sweep_progress(runs_dir)
+    progress.take(note)
+    if SweepEnd.workers is not None or not sys.stderr.isatty():  # else the live line has it
+        # a refusal says all there is: nothing was tried, and it is the same for every job
+        failed = any(cell["error"] for cell in note["cells"])
+        if line := progress.due(at_once=failed):
+            print_lines([line])
+
+
 def note_job(
     runs_dir: str,
     number: int,
@@ -125,7 +158,7 @@ def note_job(
     asked: Mapping[str, Any] | None = None,
     key: str | None = None,
 ) -> None:
-    """Print what became of a job and keep it in RUNS_DIR/sweeps for the end of the sweep, and for the next one.
+    """Keep what became of a job in RUNS_DIR/sweeps for the end of the sweep and the next; print it, or let the parent.
 
     `tuned` is what extending the learning rates of a job of the tuned track takes: {"workload", "config",
     "experiment"}; `asked` what its overrides, which `key` stands for, were composed to: {"config", "experiment"}.
@@ -141,16 +174,8 @@ def note_job(
         "asked": asked,
         "key": key,
     }
-    told = refusal is None or refusal not in REFUSALS
-    if told:
-        print_job(note)
-    REFUSALS.add(refusal)
-    sweep_progress(runs_dir).take(note)
-    if not sys.stderr.isatty():  # a terminal has it in its live line
-        # a refusal says all there is: nothing was tried, and it is the same for every job
-        failed = any(cell.error for cell in cells)
-        if line := sweep_progress(runs_dir).due(at_once=failed):
-            print_lines([line])
+    if not is_worker():
+        _print_note(note, runs_dir)
     folder = notes_folder(runs_dir)
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -160,6 +185,8 @@ def note_job(
     except OSError as error:
         # the records are what counts; a process that ends the sweep itself knows of this job all the same
         UNWRITTEN.append(note)
+        if is_worker():
+            print_job(note)
         if refusal is None:
             sys.stderr.write(f"the sweep's notes cannot be written: {error}\n")
 
@@ -168,6 +195,7 @@ LOST = "the job left no word of how it ended: its process was killed, or never s
 UNWRITTEN: list[dict[str, Any]] = []
 # what was said already: every job of a sweep refuses the same file for the same reason
 REFUSALS: set[str | None] = set()
+PRINTED: set[int] = set()
 
 
 def show_once(runs_dir: str, lines: Sequence[str]) -> None:
@@ -177,18 +205,21 @@ def show_once(runs_dir: str, lines: Sequence[str]) -> None:
     folder = notes_folder(runs_dir)
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        (folder / f"shown-{digest(list(lines))}").touch(exist_ok=False)
+        with (folder / f"shown-{digest(list(lines))}").open("x") as file:
+            json.dump(list(lines), file)
     except FileExistsError:
         return
     except OSError:
         return  # a folder that cannot be written is refused where its records are, in one message
-    print_lines(lines)
+    if not is_worker():
+        print_lines(lines)
 
 
 def conclude_sweep() -> int:
     """Print the leaderboard of the sweep's cells and its failures; return the exit code."""
     noted = sweep_notes()
-    notes = [*noted, *lost_jobs(noted)]
+    lost = lost_jobs(noted)
+    notes = [*noted, *lost]
     folders = {Path(cell["folder"]) for note in notes for cell in note["cells"] if Path(cell["folder"]).is_dir()}
     asked = united(*(_asked(note) for note in notes))
     records, board, found = _scored(folders, asked)
@@ -201,7 +232,14 @@ def conclude_sweep() -> int:
         print_take_away(*take_away(answer, records, weights_path=SweepEnd.weights_path))
     if found:
         print_lines([board_command(records)])
+    if lost:
+        print_lines(["What is missing is trained by the same command:", typed_command()])
     return int(any(note["refusal"] or any(cell["error"] for cell in note["cells"]) for note in notes))
+
+
+def typed_command() -> str:
+    """Return the command of this sweep, as it was typed."""
+    return shlex.join(["python", "-m", "bnbench.train", *sys.argv[1:]])
 
 
 def _scored(folders: set[Path], asked: Tracks) -> tuple[list[Record], Board | None, list[Answer]]:
@@ -223,8 +261,7 @@ def _scored(folders: set[Path], asked: Tracks) -> tuple[list[Record], Board | No
 def _costs(records: Sequence[Record]) -> Costs:
     """Return what the entries cost; measure first what is not known on this machine, where that is asked for."""
     if SweepEnd.measure_cost:
-        command = shlex.join(["python", "-m", "bnbench.train", *sys.argv[1:]])
-        for failure in measure_or_say(records, command=command, say=lambda line: print_lines([line])):
+        for failure in measure_or_say(records, command=typed_command(), say=lambda line: print_lines([line])):
             print_lines([f"Cost not measured: {failure}"])
     return load_costs(*sorted({record.path.parent.parent for record in records}))
 

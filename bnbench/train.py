@@ -1,6 +1,7 @@
 """`python -m bnbench.train`: configuration → data → norm and network × seeds → training → records → leaderboard."""
 
 import os
+import re
 import shlex
 import sys
 import traceback
@@ -15,7 +16,7 @@ import hydra
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, OmegaConf
 
-from bnbench.config import Config, as_dict, budget_of, read_config
+from bnbench.config import Config, as_dict, budget_of, read_config, typed_config
 from bnbench.config_errors import explain
 from bnbench.configuration_packages import CONF as CONF
 from bnbench.datasets import Task, load
@@ -29,6 +30,7 @@ from bnbench.search_path import add_plugins
 from bnbench.secret_values import masked
 from bnbench.sweep import (
     TRACEBACKS,
+    SweepEnd,
     begin_sweep,
     command_of,
     conclude_sweep,
@@ -50,11 +52,14 @@ from bnbench.training.mirror import Mirror, check_logger
 from bnbench.training.nodes import Leader, follow
 from bnbench.training.progress import Progress
 from bnbench.training.rank_numbers import launched
+from bnbench.workers import begin_job, is_worker
 
 
 @hydra.main(version_base="1.3", config_path=str(CONF), config_name="config")
 def job(composed: DictConfig) -> None:
-    """Run one job of a sweep, or the only one."""
+    """Run one job of a sweep, or the only one; in a worker, or here."""
+    calm_warnings()
+    begin_job(composed)
     overrides = list(HydraConfig.get().overrides.task)
     number = 0 if OmegaConf.is_missing(HydraConfig.get().job, "num") else HydraConfig.get().job.num
     experiment = HydraConfig.get().runtime.choices.get("experiment")
@@ -123,9 +128,16 @@ def train_job(
     if os.environ.get(TRACEBACKS):
         sys.stderr.writelines(cell.traceback for cell in cells if cell.traceback)
     preemption.leave_if_asked()
-    if not wait and any(cell.elsewhere for cell in cells):
-        LEFT.append(partial(train_job, config, note, command, experiment, wait=True))
     return cells
+
+
+def train_left() -> None:
+    """Train what another process held when a job came to it: it may have been asked for fewer seeds than we."""
+    for told in sweep_notes():
+        if any(cell["elsewhere"] for cell in told["cells"]):
+            config = typed_config(told["asked"]["config"])
+            note = partial(note_job, config.runs_dir, told["job"], told["command"], key=told["key"])
+            train_job(config, note, told["command"], told["asked"]["experiment"], wait=True)
 
 
 def extensible(asked: Config, prepared: Config, task: Task, experiment: str) -> dict[str, Any]:
@@ -171,10 +183,6 @@ def prepare_job(asked: Config, *, command: str, rates: Sequence[float] = ()) -> 
     return wanted, task
 
 
-# jobs of this process with cells that another process held: it may have been asked for fewer seeds than we
-LEFT: list[Callable[[], object]] = []
-
-
 def observers(config: Config, experiment: str, parts: Sequence[Part], task: Task) -> list[JobObserver]:
     """Return what follows a batch of replicas: the progress line, and one mirror per cell."""
     progress = show_progress(", ".join(dict.fromkeys(part.cell.entry for part in parts)), parts, task)
@@ -192,7 +200,15 @@ def show_progress(name: str, parts: Sequence[Part], task: Task) -> list[JobObser
     config = parts[0].cell.config
     sweep = sweep_progress(config.runs_dir).short
     max_steps = budget_of(config).max_steps
-    return [Progress(f"{task.name} · {name}", metric=task.metric_name, max_steps=max_steps, sweep=sweep)]
+    return [
+        Progress(
+            f"{task.name} · {name}",
+            metric=task.metric_name,
+            max_steps=max_steps,
+            sweep=sweep,
+            overwrite=not is_worker(),
+        )
+    ]
 
 
 def said_of(error: Exception) -> str:
@@ -212,11 +228,21 @@ def multirun_first(arguments: Sequence[str]) -> list[str]:
     return [*flags[:1], *(argument for argument in arguments if argument not in ("-m", "--multirun"))]
 
 
-def main() -> None:
-    """Run Hydra over the command line, then print the leaderboard of its cells; exits 1 if anything failed."""
-    # what the libraries below deprecate among themselves is nothing a user can mend
+def calm_warnings() -> None:
+    """Show warnings as one line each, and none of what libraries deprecate among themselves: no user can mend that."""
     warnings.filterwarnings("ignore", module="lightning")
     warnings.formatwarning = lambda message, *_, **__: f"warning: {message}\n"
+
+
+def in_one_line(error: Exception) -> str:
+    """Return the first two of the many coloured lines in which an engine says what it lost, and how that ended."""
+    lines = [line.strip() for line in re.sub(r"\x1b\[[0-9;]*m", "", str(error)).splitlines() if line.strip()]
+    return f"{type(error).__name__}: {' '.join(lines[:2])} (HYDRA_FULL_ERROR=1 shows where)"
+
+
+def main() -> None:
+    """Run Hydra over the command line, then print the leaderboard of its cells; exits 1 if anything failed."""
+    calm_warnings()
     if launched().rank > 0:
         sys.exit(follow_in_words())
     typed = sys.argv[1:] = multirun_first(sys.argv[1:])
@@ -246,20 +272,25 @@ def main() -> None:
 
 def run_jobs() -> bool:
     """Have Hydra run the jobs; return whether its launcher broke down in mid-sweep, which is said."""
+    broken = ""
     try:
         job()
     except Exception as error:
-        if is_dry_run() or not sweep_notes():
+        if is_dry_run() or not (sweep_notes() or SweepEnd.workers):
             raise  # it never began
-        sys.stderr.write(f"the launcher broke down: {said_of(error)}\n")
-        return True
-    return False
+        if os.environ.get(TRACEBACKS):
+            traceback.print_exception(error)
+        broken = explain(error) or in_one_line(error)
+    if SweepEnd.workers:
+        SweepEnd.workers.stop(expected=0 if broken else len(SweepEnd.jobs))
+    if broken:
+        sys.stderr.write(f"the launcher broke down: {broken}\n")
+    return bool(broken)
 
 
 def conclude() -> int:
     """Train what was left to others and what the tuned track adds, print the leaderboard; return the exit code."""
-    while LEFT:
-        LEFT.pop(0)()
+    train_left()
     extend_ranges(tuned_jobs(sweep_notes()), train=extend)
     return conclude_sweep()
 

@@ -36,6 +36,7 @@ LAYERS = (
     ("norms", "datasets", "models", "records"),
     ("training", "scoring"),
     ("reports", "conformance"),
+    ("workers", "launchers", "follower"),
     (
         "sweep",
         "search_path",
@@ -73,6 +74,7 @@ HEAVY = {
 ON_REQUEST = {"bnbench.reports.weights_and_biases", "bnbench.wandb_run"}
 # Imports inside a function: (module, imported): why. Only optional extras that are costly to import.
 INSIDE_FUNCTIONS: dict[tuple[str, str], str] = {
+    ("bnbench.launchers", "ray"): "an extra that takes a second, for those whose jobs it runs",
     ("bnbench.wandb_run", "wandb"): "a second of start-up, and all else works where it is missing",
     ("bnbench.cost", "bnbench"): "--help and a mistyped name must not wait for torch",
     ("bnbench.check", "bnbench"): "--help and a mistyped option must not wait for torch",

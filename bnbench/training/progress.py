@@ -28,31 +28,33 @@ class Progress:
         max_steps: int,
         stream: TextIO | None = None,
         sweep: Callable[[float], str] = lambda fraction: "",
+        overwrite: bool = True,
     ) -> None:
         self._name = name
         self._metric = metric
         self._max_steps = max_steps
         self._stream = sys.stderr if stream is None else stream
         self._sweep = sweep
+        # several workers on one terminal would overwrite each other
+        self._overwrite = overwrite and self._stream.isatty()
         self._started = self._written = time.monotonic()
 
     def observe(self, observation: Observation, trajectory: Trajectory) -> None:
         """Write the line of one evaluation."""
         now = time.monotonic()
-        terminal = self._stream.isatty()
-        if not terminal and now - self._written < SECONDS_BETWEEN_LINES:
+        if not self._overwrite and now - self._written < SECONDS_BETWEEN_LINES:
             return
         self._written = now
         text = self._line(observation, trajectory, elapsed=now - self._started)
-        if terminal:
+        if self._overwrite:
             sweep = self._sweep(observation.step / self._max_steps)
             text = "\r\x1b[2K" + _fitting(" | ".join(filter(None, [sweep, text])), self._stream)
-        self._stream.write(text if terminal else f"{text}\n")
+        self._stream.write(text if self._overwrite else f"{text}\n")
         self._stream.flush()
 
     def close(self, records: Sequence[Any]) -> None:
         """Clear the line: what came of it is reported by the job."""
-        if self._stream.isatty():
+        if self._overwrite:
             self._stream.write("\r\x1b[2K")
             self._stream.flush()
 

@@ -19,6 +19,7 @@ from typing import Any, NoReturn
 
 from hydra import compose, initialize_config_dir
 from hydra._internal.core_plugins import basic_launcher
+from hydra.core.config_store import ConfigStore
 from hydra.core.global_hydra import GlobalHydra
 from hydra.core.utils import JobReturn, JobStatus
 
@@ -32,6 +33,11 @@ def missing(module: str) -> None:
     for name in [name for name in sys.modules if name.partition(".")[0] == module]:
         del sys.modules[name]
     sys.modules[module] = None  # type: ignore[assignment]
+
+
+def without_launcher(name: str) -> None:
+    """Have Hydra not know a launcher, as where its package is not installed."""
+    del ConfigStore.instance().repo["hydra"]["launcher"][f"{name}.yaml"]
 
 
 def limit_file_size(size: int) -> None:
@@ -69,6 +75,7 @@ FAULTS: dict[str, Callable[..., None]] = {
     "jobs lost": lose_jobs,
     "launcher broken": break_launcher,
     "file size limit": limit_file_size,
+    "without launcher": without_launcher,
 }
 
 
