@@ -123,7 +123,10 @@ def _in_depth(entries: Mapping[str, Sequence[DiagnosticCurve]], styles: Mapping[
                 {
                     "type": "scatter",
                     "mode": "lines+markers",
-                    "name": f"{label(entry)}, {moment}",
+                    "name": label(entry),
+                    "legendgroup": label(entry),
+                    "showlegend": dash == "solid",
+                    "hovertemplate": f"%{{x}}: %{{y:.3g}}<extra>%{{fullData.name}}, {moment}</extra>",
                     "x": [label(curve.layer) for curve in known],
                     "y": numbers(float(curve.median[place]) for curve in known),
                     "line": {"color": styles[entry].color, "width": 2, "dash": dash},

@@ -51,8 +51,9 @@ def _charts(board: Board) -> Iterator[tuple[str, Chart | None]]:
 
 
 def diagnoses_by_workload(board: Board) -> list[list[Diagnosis]]:
-    """Return what was looked at, together what belongs to one workload and track."""
+    """Return what was looked at in the rows that are shown, together what belongs to one workload and track."""
+    rows = {(row.workload_id, row.track, row.entry) for row in board.entries}
     groups: dict[tuple[str, str], list[Diagnosis]] = {}
-    for each in board.diagnoses:
+    for each in [each for each in board.diagnoses if (each.workload_id, each.track, each.entry) in rows]:
         groups.setdefault((each.workload_id, each.track), []).append(each)
     return list(groups.values())

@@ -64,7 +64,7 @@ def test_it_loads_nothing_and_complains_of_nothing_while_everything_is_seen(boar
 def test_every_chart_is_drawn_when_it_is_scrolled_to_and_not_before(board: Board, visit: Visits) -> None:
     page = visit(board).page
     charts = page.locator(".chart")
-    assert charts.count() == 4 * 2 + 3 + 2 * 2
+    assert charts.count() == 4 * 2 + 3 + 2 * 2 + 5
     page.wait_for_timeout(300)
     assert page.locator(".chart svg.main-svg").count() < 3 * charts.count()
     scroll_through(page)
