@@ -2,11 +2,13 @@
 
 import json
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from bnbench.config import Config, as_dict, typed_config
+from bnbench.training.checkpoint import Checkpoint
 from bnbench.training.fit import Member
 from bnbench.training.history import Observation, Trajectory
 
@@ -14,13 +16,20 @@ from bnbench.training.history import Observation, Trajectory
 ENDINGS = ("diverged_at_step", "test_metric", "spikes", "max_loss")
 
 
-def request(config: Config, members: Sequence[Member], *, checksum: str, stacked: bool) -> str:
+# asks all ranks of a batch to leave it together
+LEAVE = json.dumps({"leave": True})
+
+
+def request(
+    config: Config, members: Sequence[Member], *, checksum: str, stacked: bool, checkpoint: Checkpoint | None = None
+) -> str:
     """Return the line that asks for the training of one batch of replicas."""
     asked = {
         "config": as_dict(config),
         "members": [[member.seed, member.learning_rate] for member in members],
         "checksum": checksum,
         "stacked": stacked,
+        "checkpoint": None if checkpoint is None else [str(checkpoint.folder), checkpoint.about],
     }
     return json.dumps(asked)
 
@@ -29,6 +38,14 @@ def read_request(asked: dict[str, Any]) -> tuple[Config, list[Member], str, bool
     """Return configuration, members, checksum of the data and whether to stack."""
     members = [Member(seed, rate) for seed, rate in asked["members"]]
     return typed_config(asked["config"]), members, asked["checksum"], asked["stacked"]
+
+
+def read_checkpoint(asked: dict[str, Any]) -> Checkpoint | None:
+    """Return where the state is left and taken up, None where nowhere."""
+    if asked["checkpoint"] is None:
+        return None
+    folder, about = asked["checkpoint"]
+    return Checkpoint(Path(folder), about)
 
 
 def observation_told(observation: Observation) -> dict[str, Any]:

@@ -19,6 +19,7 @@ from bnbench.config import Config
 from bnbench.datasets import Task
 from bnbench.errors import UserError
 from bnbench.norms import ChosenNorm
+from bnbench.training import preemption
 from bnbench.training.checkpoint import Checkpoint
 from bnbench.training.evaluator import Observer
 from bnbench.training.fit import Member
@@ -102,7 +103,8 @@ class Leader:
     ) -> Trajectory:
         """Train the members on all launched processes.
 
-        Where that fails the others may wait for what never comes: nothing can be trained with them any more.
+        Where that fails the others may wait for what never comes: nothing can be trained with them any more. Nor is a
+        state left where the process is asked to leave, which it does at once: the others need not see this folder.
         """
         party = cls._party = cls._party or Party.met(launched())
         if party.is_broken:
@@ -110,7 +112,8 @@ class Leader:
         line = request(config, members, checksum=task.checksum, stacked=stacked)
         party.ask(line)
         try:
-            return party.train(line, observers)
+            with preemption.deferred(waits=False):
+                return party.train(line, observers)
         except BaseException:
             party.is_broken = True
             raise

@@ -6,7 +6,7 @@ else is going on ends at once.
 
 import signal
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from types import FrameType
@@ -22,9 +22,9 @@ class Preempted(BaseException):
 
 @dataclass
 class _Asked:
-    """Of this process: whether it heeds, the signal that came, and whether it must wait."""
+    """Of this process: what becomes of a signal, the first that came, and whether it must wait."""
 
-    heeds: bool = False
+    handler: Callable[[int, FrameType | None], None] | None = None
     by: str | None = None
     waits: bool = False
 
@@ -40,25 +40,51 @@ def heeded() -> Iterator[None]:
     alone; elsewhere this does nothing.
     """
     leave_if_asked()
-    if _ASKED.heeds or threading.current_thread() is not threading.main_thread():
+    if _ASKED.handler is not None or threading.current_thread() is not threading.main_thread():
         yield
         return
     before = {number: signal.getsignal(number) for number in SIGNALS}
-    _ASKED.heeds = True
+    _ASKED.handler = _receive
     reinstate()
     try:
         yield
     finally:
-        _ASKED.heeds = False
+        _ASKED.handler = None
         for number, handler in before.items():
             signal.signal(number, handler)
 
 
 @contextmanager
-def deferred() -> Iterator[None]:
-    """Have a request wait: what runs here asks for it by `asked` and ends in order, then `leave_if_asked`."""
-    before, _ASKED.waits = _ASKED.waits, True
+def held_back() -> Iterator[None]:
+    """Keep the signals for later, here and, until they `leave_to_others`, in processes that are started here."""
+    if not hasattr(signal, "pthread_sigmask"):
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
     try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def leave_to_others() -> None:
+    """Disregard the signals from here on, in a process that another one asks: a cluster sends them to all."""
+    _ASKED.handler = _disregard
+    reinstate()
+    if hasattr(signal, "pthread_sigmask"):
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)
+
+
+@contextmanager
+def deferred(waits: bool = True) -> Iterator[None]:
+    """Have a request wait: what runs here asks for it by `asked` and ends in order, then `leave_if_asked`.
+
+    With `waits=False`, within what waits, it is at once again.
+    """
+    before, _ASKED.waits = _ASKED.waits, waits
+    try:
+        if not waits:
+            leave_if_asked()
         yield
     finally:
         _ASKED.waits = before
@@ -66,9 +92,9 @@ def deferred() -> Iterator[None]:
 
 def reinstate() -> None:
     """Take the signals back, where they are heeded, from a library that has put a handler of its own before ours."""
-    if _ASKED.heeds and threading.current_thread() is threading.main_thread():
+    if _ASKED.handler is not None and threading.current_thread() is threading.main_thread():
         for number in SIGNALS:
-            signal.signal(number, _receive)
+            signal.signal(number, _ASKED.handler)
 
 
 def asked() -> bool:
@@ -92,3 +118,7 @@ def _receive(number: int, frame: FrameType | None) -> None:
     first, _ASKED.by = _ASKED.by is None, _ASKED.by or signal.Signals(number).name
     if first and not _ASKED.waits:
         raise Preempted(_ASKED.by)
+
+
+def _disregard(number: int, frame: FrameType | None) -> None:
+    """Do nothing; not SIG_IGN, which processes started from here would inherit."""

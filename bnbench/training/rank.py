@@ -23,11 +23,12 @@ from torch import distributed
 from bnbench.datasets import load
 from bnbench.errors import UserError
 from bnbench.norms import choose_norm
+from bnbench.training import preemption
 from bnbench.training.evaluator import Observer
 from bnbench.training.fit import fit
 from bnbench.training.group import Group
 from bnbench.training.history import Observation, Trajectory
-from bnbench.training.messages import ending_told, observation_told, read_request
+from bnbench.training.messages import ending_told, observation_told, read_checkpoint, read_request
 from bnbench.training.rank_numbers import statistics_are_local
 
 
@@ -57,7 +58,11 @@ def requests(folder: Path) -> "SimpleQueue[dict[str, Any]]":
 
     def read() -> None:
         for line in sys.stdin:
-            asked.put(json.loads(line))
+            told = json.loads(line)
+            if "leave" in told:
+                preemption.ask("its job")
+            else:
+                asked.put(told)
         shutil.rmtree(folder, ignore_errors=True)
         os._exit(0)
 
@@ -95,6 +100,7 @@ def take_part(
         members,
         stacked=stacked,
         observers=observers,
+        checkpoint=read_checkpoint(asked),
         group=Group(rank, size, device, local_statistics=statistics_are_local(config.trainer)),
     )
 
@@ -113,14 +119,18 @@ def read_arguments(arguments: Sequence[str]) -> argparse.Namespace:
 def main() -> NoReturn:
     """Serve requests until there can be none; an error is reported, and the job then ends all ranks."""
     reports = Reports()
+    preemption.leave_to_others()
     arguments = read_arguments(sys.argv[1:])
     asked = requests(Path(arguments.meet_at).parent)
     try:
         device = join(arguments)
         while True:
             observers = [reports] if arguments.rank == 0 else []
-            trajectory = take_part(asked.get(), observers, rank=arguments.rank, size=arguments.size, device=device)
-            reports.tell(ended=ending_told(trajectory))
+            try:
+                trajectory = take_part(asked.get(), observers, rank=arguments.rank, size=arguments.size, device=device)
+                reports.tell(ended=ending_told(trajectory))
+            except preemption.Preempted:
+                reports.tell(left=True)
     except BaseException as error:
         reports.tell(error={"type": type(error).__name__, "message": str(error), "traceback": traceback.format_exc()})
     # not by the interpreter's own end, which waits for threads and collectives that wait for others

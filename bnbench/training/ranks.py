@@ -21,17 +21,20 @@ from bnbench.config import Config, TrainerConfig
 from bnbench.datasets import Task
 from bnbench.errors import UserError
 from bnbench.norms import ChosenNorm
+from bnbench.training import preemption
 from bnbench.training.checkpoint import Checkpoint
 from bnbench.training.evaluator import Observer
 from bnbench.training.fit import Member, fit
 from bnbench.training.history import Trajectory
-from bnbench.training.messages import read_ending, read_observation, request
+from bnbench.training.messages import LEAVE, read_ending, read_observation, request
 from bnbench.training.nodes import Leader
 from bnbench.training.rank_numbers import launched, num_ranks, uses_gpus
 
 # of a rank that reports an error: so long, another may turn out to have died, and to be why
 SECONDS_TO_FIND_THE_CAUSE = 2.0
 SECONDS_TO_LEAVE = 10.0
+# whether this process was asked to leave is looked at so often while it waits for reports
+SECONDS_BETWEEN_LOOKS = 0.2
 LINES_OF_STDERR = 20
 
 
@@ -97,16 +100,25 @@ class Ranks:
         observers: Sequence[Observer] = (),
         checkpoint: Checkpoint | None = None,
     ) -> Trajectory:
-        """Train the members on all ranks; the observers are told here, as they would be of training in one process."""
+        """Train the members on all ranks; the observers are told here, as they would be of training in one process.
+
+        Once this process is asked to leave, the ranks are: they leave together at the next evaluation, the first
+        writes the checkpoint, and Preempted is raised here.
+        """
         if not self._processes:
             self._start()
-        line = request(config, members, checksum=task.checksum, stacked=stacked)
-        for rank, process in enumerate(self._processes):
-            _write(process, line, or_else=lambda rank=rank: self._raise_cause((rank, None)))
+        self._tell(request(config, members, checksum=task.checksum, stacked=stacked, checkpoint=checkpoint))
         trajectory = Trajectory(len(members), maximise=task.direction == "max")
         still_training = set(range(len(self._processes)))
+        is_left = is_told = False
         while still_training:
-            rank, report = self._reports.get()
+            if preemption.asked() and not is_told:
+                is_told = True
+                self._tell(LEAVE)
+            try:
+                rank, report = self._reports.get(timeout=SECONDS_BETWEEN_LOOKS)
+            except Empty:
+                continue
             match report:
                 case {"observation": told}:
                     observation = read_observation(told)
@@ -117,9 +129,18 @@ class Ranks:
                     still_training.remove(rank)
                     if rank == 0:
                         read_ending(told, trajectory)
+                case {"left": _}:
+                    still_training.remove(rank)
+                    is_left = True
                 case _:
                     self._raise_cause((rank, report))
+        if is_left:
+            raise preemption.Preempted
         return trajectory
+
+    def _tell(self, line: str) -> None:
+        for rank, process in enumerate(self._processes):
+            _write(process, line, or_else=lambda rank=rank: self._raise_cause((rank, None)))
 
     def _start(self) -> None:
         self._folder = Path(tempfile.mkdtemp(prefix="bnbench-ranks-"))
@@ -131,7 +152,7 @@ class Ranks:
             command = [sys.executable, "-m", "bnbench.training.rank", f"--rank={rank}", f"--size={size}"]
             command += [f"--meet-at={self._folder / 'meeting'}", f"--timeout-seconds={self.trainer.timeout_seconds}"]
             command += ["--gpus"] if uses_gpus(self.trainer) else []
-            with self._stderr_of(rank).open("w") as stderr:
+            with self._stderr_of(rank).open("w") as stderr, preemption.held_back():
                 process = subprocess.Popen(
                     command,
                     stdin=subprocess.PIPE,
@@ -209,7 +230,7 @@ def _write(process: "subprocess.Popen[str]", line: str, *, or_else: Any) -> None
 
 
 def _read(rank: int, stdout: IO[str], reports: "SimpleQueue[tuple[int, dict[str, Any] | None]]") -> None:
-    with stdout:
+    with stdout, suppress(json.JSONDecodeError):  # it may be killed in the middle of a line, which is its last
         for line in stdout:
             reports.put((rank, json.loads(line)))
     reports.put((rank, None))
