@@ -105,7 +105,7 @@ CLAIM = Claim(
         where="arXiv:2003.01652",
     ),
     scope="exact",
-    published="a lower bound, Ω(√width), for linear networks (the paper's published review quotes it); none for ReLU",
+    published="for linear networks a lower bound of order width^(1/2), as the paper's published review quotes it",
     protocol=(
         f"{ROWS} Gaussian inputs, {DEPTH} layers of width {WIDTH}, ReLU, He's Gaussian weights, no biases; batch norm, "
         "layer norm and no norm. For the bound: no activation, batch norm without the mean, as many samples as units, "
