@@ -244,6 +244,7 @@ def test_the_command_takes_them_and_refuses_what_it_does_not_know(command: Any) 
     assert record.asked_diagnostics == set(DIAGNOSTICS.names())
 
 
+@pytest.mark.slow
 def test_several_processes_leave_them_out_by_name(train: Any, tmp_path: Path) -> None:
     (cell,) = train("norm=batch", "trainer=ddp_cpu", "trainer.devices=2", TWO)
     assert (cell.trained, cell.error) == ([0, 1], None)
