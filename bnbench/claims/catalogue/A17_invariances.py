@@ -251,7 +251,8 @@ CLAIM = Claim(
     scope="exact",
     protocol=(
         f"one layer of {INPUTS} inputs and {FEATURES} features on {ROWS} Gaussian samples, in training mode, in "
-        "float64 with ε → 0: weights and samples rescaled and shifted, one way at a time"
+        "float64 with ε → 0: weights and samples rescaled and shifted, one way at a time; every norm of bnbench but "
+        f"{', '.join(LEFT_OUT)}"
     ),
     statistic=(
         "largest difference of the outputs over their largest value; cosine of gradient and weights. For the norms an "
