@@ -61,7 +61,7 @@ def measure(options: argparse.Namespace) -> int:
         asked = ids_of(options.claims)
     except UserError as error:
         raise BadUsageError(str(error)) from error
-    size: Size = "quick" if options.quick else "full"
+    size: Size = options.size
     outcomes = run_claims(asked, size=size, runs_dir=options.runs_dir, say=say)
     if options.json:
         tell(json.dumps(outcomes_data(outcomes), indent=1, ensure_ascii=False))
@@ -104,7 +104,13 @@ def parser() -> argparse.ArgumentParser:
     for one in (listing, running):
         one.add_argument("--json", action="store_true", help="the same as JSON")
     running.add_argument("claims", nargs="+", metavar="CLAIM", help=f"ids as `list` shows them, e.g. A3; or {ALL}")
-    running.add_argument("--quick", action="store_true", help="fewer seeds and shorter training")
+    sizes = running.add_mutually_exclusive_group()
+    sizes.set_defaults(size="full")
+    for size, why in (
+        ("quick", "fewer seeds and shorter training"),
+        ("miniature", "only to see it run, as the tests do: what it says means nothing"),
+    ):
+        sizes.add_argument(f"--{size}", dest="size", action="store_const", const=size, help=why)
     running.add_argument("--runs-dir", type=Path, default=RUNS_DIR, metavar="DIR", help="default: runs")
     reporting = command("report", "write the results of a folder of runs as Markdown and as a page")
     reporting.add_argument("runs_dir", nargs="?", type=Path, default=RUNS_DIR, metavar="RUNS_DIR", help="default: runs")

@@ -1,7 +1,7 @@
 """What a claim is: what was said and where, how it is measured here, and which numbers would bear it out.
 
 A file of `bnbench/claims/catalogue/` holds one `CLAIM = Claim(...)` and is named as its id. Importing it must be cheap:
-torch is fine, what trains (lightning, hydra) is not; `setting.train` runs training in a process of its own.
+torch is fine, what trains (lightning) is not; `setting.train` runs training in a process of its own.
 
 >>> part = Part("steps", statement="half as many steps", unit="×", holds=Region(low=2.0), direction=Region(low=1.0))
 >>> part.holds.encloses(2.5, 3.0), part.holds.encloses(1.5, 3.0), part.holds.excludes(1.2, 1.8)
@@ -25,6 +25,7 @@ SIZES: tuple[Size, ...] = ("miniature", "quick", "full")
 Scope = Literal["exact", "transfer"]
 Judged = Literal["mean", "geometric mean", "every"]
 NONE_PUBLISHED = "none published"
+CLAIM_ID = re.compile(r"[A-Z]\d+[a-z]?_[a-z0-9_]+")
 
 Value = TypeVar("Value")
 

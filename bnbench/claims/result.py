@@ -7,7 +7,7 @@ from math import inf, isfinite
 from pathlib import Path
 from typing import Any
 
-from bnbench.claims.claim import Claim, Cost, Curve, Figure, Measured, Paper, Part, Region, Scope, Size
+from bnbench.claims.claim import CLAIM_ID, Claim, Cost, Curve, Figure, Measured, Paper, Part, Region, Scope, Size
 from bnbench.claims.sentence import key_figure, sentence_of
 from bnbench.claims.verdict import Finding, Verdict, in_words, judge, verdict_of_claim
 from bnbench.errors import UserError
@@ -129,6 +129,8 @@ def read_result(path: Path) -> Result:
         version = data.pop("schema_version")
         if version != SCHEMA_VERSION:
             raise UserError(f"{path} is of version {version}, not {SCHEMA_VERSION}: remove it and run the claim again")
+        if not CLAIM_ID.fullmatch(data["id"]):
+            raise ValueError(f"{data['id']!r} is no id of a claim")
         return _result(data)
     except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
         raise UserError(f"{path} is damaged ({error}): remove it and run the claim again") from error
