@@ -67,9 +67,13 @@ def job(composed: DictConfig) -> None:
     if is_dry_run():
         PLANNED.append(planned(composed, command))
         return
-    with preemption.heeded():
-        note = partial(note_job, composed.runs_dir, number, command, key=job_key(overrides))
-        attempt(composed, note, command, experiment or "")
+    note = partial(note_job, composed.runs_dir, number, command, key=job_key(overrides))
+    try:
+        with preemption.heeded():
+            attempt(composed, note, command, experiment or "")
+    except preemption.Preempted:
+        if not is_worker():  # what a worker raises would have its launcher kill the others
+            raise
 
 
 PLANNED: list[PlannedJob] = []
@@ -274,7 +278,8 @@ def run_jobs() -> bool:
     """Have Hydra run the jobs; return whether its launcher broke down in mid-sweep, which is said."""
     broken = ""
     try:
-        job()
+        with preemption.waiting_for_workers(lambda: SweepEnd.workers is not None):
+            job()
     except Exception as error:
         if is_dry_run() or not (sweep_notes() or SweepEnd.workers):
             raise  # it never began
@@ -283,6 +288,9 @@ def run_jobs() -> bool:
         broken = explain(error) or in_one_line(error)
     if SweepEnd.workers:
         SweepEnd.workers.stop(expected=0 if broken else len(SweepEnd.jobs))
+        preemption.leave_if_asked()
+        if any(cell["preempted"] for note in sweep_notes() for cell in note["cells"]):
+            raise preemption.Preempted("a worker was asked to leave")
     if broken:
         sys.stderr.write(f"the launcher broke down: {broken}\n")
     return bool(broken)

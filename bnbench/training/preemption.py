@@ -27,6 +27,7 @@ class _Asked:
     handler: Callable[[int, FrameType | None], None] | None = None
     by: str | None = None
     waits: bool = False
+    has_workers: Callable[[], bool] = lambda: False
 
 
 _ASKED = _Asked()
@@ -90,6 +91,19 @@ def deferred(waits: bool = True) -> Iterator[None]:
         _ASKED.waits = before
 
 
+@contextmanager
+def waiting_for_workers(has_workers: Callable[[], bool]) -> Iterator[None]:
+    """Have the first request wait for worker processes, where there are any: a cluster asks them too, and they leave.
+
+    The second is at once.
+    """
+    before, _ASKED.has_workers = _ASKED.has_workers, has_workers
+    try:
+        yield
+    finally:
+        _ASKED.has_workers = before
+
+
 def reinstate() -> None:
     """Take the signals back, where they are heeded, from a library that has put a handler of its own before ours."""
     if _ASKED.handler is not None and threading.current_thread() is threading.main_thread():
@@ -114,9 +128,9 @@ def leave_if_asked() -> None:
 
 
 def _receive(number: int, frame: FrameType | None) -> None:
-    # only the first: a cluster sends several, and the second must not cut short what the first began
+    # only one: a cluster sends several, and the second must not cut short what the first began
     first, _ASKED.by = _ASKED.by is None, _ASKED.by or signal.Signals(number).name
-    if first and not _ASKED.waits:
+    if not _ASKED.waits and first is not _ASKED.has_workers():
         raise Preempted(_ASKED.by)
 
 
