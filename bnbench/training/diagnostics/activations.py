@@ -6,6 +6,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from bnbench.training.diagnostics.ascending import ascending
 from bnbench.training.diagnostics.diagnostic import Measurement, diagnostic
 from bnbench.training.diagnostics.moment import Moment
 from bnbench.training.diagnostics.network import without_known_layers
@@ -27,8 +28,8 @@ def activations(moment: Moment) -> list[Measurement]:
         seen = moment.run(moment.probe.inputs, see=[layer.activation_input for layer in moment.network.layers]).places
     found = []
     for layer in moment.network.layers:
-        values = seen[layer.activation_input].flatten(1).double()  # (replicas, rows · units)
-        percentiles = percentiles_of(values, PERCENTILES)
+        values = seen[layer.activation_input].flatten(1)  # (replicas, rows · units)
+        percentiles, values = percentiles_of(values, PERCENTILES), values.double()
         found += [
             Measurement("activation_mean", layer.name, values.mean(1)),
             Measurement("activation_deviation", layer.name, values.std(1, correction=0)),
@@ -50,8 +51,8 @@ def percentiles_of(
 ) -> Float[Tensor, "replicas shares"]:
     """Return the percentiles of each row, linear between the two numbers next to them."""
     # not torch.quantile, which refuses more than 16 million numbers
-    ordered = values.sort(dim=1).values
-    positions = values.new_tensor(shares) * (values.shape[1] - 1)
+    ordered = ascending(values)
+    positions = torch.tensor(shares, dtype=torch.float64, device=values.device) * (values.shape[1] - 1)
     below = positions.floor().long()
     above = positions.ceil().long()
-    return torch.lerp(ordered[:, below], ordered[:, above], positions - below)
+    return torch.lerp(ordered[:, below].double(), ordered[:, above].double(), positions - below)

@@ -6,6 +6,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from bnbench.training.diagnostics.ascending import ascending
 from bnbench.training.diagnostics.diagnostic import Measurement, diagnostic
 from bnbench.training.diagnostics.flat import Vectors, dot, flat, norm
 from bnbench.training.diagnostics.moment import Moment
@@ -71,7 +72,7 @@ def _of_the_inputs(moment: Moment) -> list[Measurement]:
     seen = moment.run(moment.probe.inputs[..., :MAX_ROWS, :], see=places).places
     found = []
     for layer in moment.network.layers:
-        now = seen[layer.activation_input][:, :, :MAX_UNITS].mT.double().sort(2).values
+        now = ascending(seen[layer.activation_input][:, :, :MAX_UNITS].mT).double()
         found += [
             Measurement(f"unit_p{percent}", layer.name, values[:, 0])
             for percent, values in zip(PERCENTILES, percentiles(now), strict=True)

@@ -1,6 +1,6 @@
 """The largest curvature of the loss, against what the learning rate can bear."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
@@ -93,27 +93,30 @@ def top_eigenvalue(
     need not be of length 1; the vector returned is where to go on, if H has changed a little. A replica whose products
     are not finite has the value NaN.
     """
-    basis: list[Vectors] = []
+    held = start.new_empty(len(start), max_iterations, start.shape[1])
     projected = start.new_zeros(len(start), max_iterations, max_iterations, dtype=torch.float64)
     value, vector, upcoming = projected.new_full((len(start),), torch.nan), start, start
     iterations = torch.zeros_like(value, dtype=torch.int64)
     going, converged = torch.ones_like(iterations, dtype=torch.bool), torch.zeros_like(iterations, dtype=torch.bool)
     for count in range(1, max_iterations + 1):
-        basis.append(_normed(upcoming))
-        image = product(basis[-1])
+        held[:, count - 1] = _normed(upcoming)
+        basis = held[:, :count]
+        image = product(held[:, count - 1])
         column = _coefficients(basis, image)
-        projected[:, :count, count - 1] = projected[:, count - 1, :count] = column
         upcoming = image - _combination(basis, column)
         upcoming = upcoming - _combination(basis, _coefficients(basis, upcoming))  # once more: rounding
+        projected[:, :count, count - 1] = projected[:, count - 1, :count] = column.double()
         found = torch.linalg.eigh(projected[:, :count, :count].nan_to_num(0.0, 0.0, 0.0))
-        theta, directions = found.eigenvalues[:, -1], found.eigenvectors
-        residual = norm(upcoming) * directions[:, -1, -1].abs()
+        theta, direction = found.eigenvalues[:, -1], found.eigenvectors[:, :, -1]
+        residual = norm(upcoming) * direction[:, -1].abs()
         finite = torch.isfinite(column).all(1) & torch.isfinite(residual)
-        onward = _combination(basis, directions[:, :, -1]) + SHARE_OF_NEXT * _normed(upcoming)
         value = torch.where(going, torch.where(finite, theta, torch.nan), value)
-        vector = torch.where((going & finite)[:, None], onward, vector)
         iterations += going
         converged |= going & finite & (residual.square() <= tolerance * theta.square())
+        ending = going & finite & (converged | (count == max_iterations))
+        if bool(ending.any()):
+            onward = _combination(basis, direction.to(basis.dtype)) + SHARE_OF_NEXT * _normed(upcoming)
+            vector = torch.where(ending[:, None], onward, vector)
         going &= finite & ~converged
         if not bool(going.any()):
             break
@@ -126,15 +129,16 @@ def start_vector(like: Vectors) -> Vectors:
     return random.normal(like[0]).expand_as(like).contiguous()
 
 
-def _coefficients(basis: Sequence[Vectors], vectors: Vectors) -> Float[Tensor, "replicas directions"]:
-    return torch.stack([dot(one, vectors) for one in basis], dim=1)
+def _coefficients(
+    basis: Float[Tensor, "replicas directions parameters"], vectors: Vectors
+) -> Float[Tensor, "replicas directions"]:
+    return (basis @ vectors[:, :, None]).squeeze(2)
 
 
-def _combination(basis: Sequence[Vectors], coefficients: Float[Tensor, "replicas directions"]) -> Vectors:
-    total = torch.zeros_like(basis[0])
-    for one, coefficient in zip(basis, coefficients.to(total.dtype).unbind(1), strict=True):
-        total.addcmul_(one, coefficient[:, None])
-    return total
+def _combination(
+    basis: Float[Tensor, "replicas directions parameters"], coefficients: Float[Tensor, "replicas directions"]
+) -> Vectors:
+    return (coefficients[:, None, :] @ basis).squeeze(1)
 
 
 def _normed(vectors: Vectors) -> Vectors:

@@ -183,7 +183,7 @@ def test_every_activation_has_a_curvature(activation: str, moment_of: MomentOf) 
 
 
 def test_where_an_evaluation_stops_the_next_goes_on(moment_of: MomentOf) -> None:
-    moment = moment_of("batch", steps=5, dtype=torch.float32)
+    moment = moment_of("batch", steps=5, dtype=torch.float32, model__hidden=[6])
     for _ in range(6):
         found = {name: values for name, _, values in measure_sharpness(moment)}
     assert found["sharpness_converged"].tolist() == [1.0, 1.0, 1.0]
