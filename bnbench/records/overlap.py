@@ -30,13 +30,17 @@ class Results:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Overlap:
-    """Seeds of one cell that two folders hold: only the copy in ``kept`` counts."""
+    """Seeds of one cell that two folders hold: only the copy in ``kept`` counts.
+
+    ``superseded``: identical, and trained again for diagnostics that this one lacks.
+    """
 
     cell_id: str
     seeds: tuple[int, ...]
     kept: Path
     path: Path
     identical: bool
+    superseded: bool = False
 
     @property
     def reason(self) -> str:
@@ -92,8 +96,16 @@ def _compare(kept: Record, other: Record, seeds: list[int]) -> list[Overlap]:
         same = same_results(Results.of(kept), Results.of(other), seeds)
     except UserError:
         same = dict.fromkeys(seeds, False)  # what cannot be read cannot be called identical
+    fewer = other.asked_diagnostics < kept.asked_diagnostics
     return [
-        Overlap(cell_id=kept.cell_id, seeds=chosen, kept=kept.path, path=other.path, identical=identical)
+        Overlap(
+            cell_id=kept.cell_id,
+            seeds=chosen,
+            kept=kept.path,
+            path=other.path,
+            identical=identical,
+            superseded=identical and fewer,
+        )
         for identical in (True, False)
         if (chosen := tuple(seed for seed in seeds if same[seed] is identical))
     ]

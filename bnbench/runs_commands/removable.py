@@ -18,6 +18,7 @@ from bnbench.records.checkpoint import CHECKPOINT_FILE, CheckpointHead, read_hea
 from bnbench.records.held_locks import HeldLock, held_locks
 from bnbench.records.layout import (
     COSTS_FOLDER,
+    DIAGNOSTICS_FILE,
     EXPERIMENTS_FOLDER,
     HISTORY_FILE,
     LOCKS_FOLDER,
@@ -122,9 +123,8 @@ def _not_of_a_record(folder: Path) -> str:
     except UserError:
         return "it lies in no cell"
     names = (path.name for path in folder.iterdir())
-    foreign = [
-        name for name in names if name not in (HISTORY_FILE, SUMS_FILE, CHECKPOINT_FILE) and not _is_temporary(name)
-    ]
+    own = (HISTORY_FILE, DIAGNOSTICS_FILE, SUMS_FILE, CHECKPOINT_FILE)
+    foreign = [name for name in names if name not in own and not _is_temporary(name)]
     return f"it holds {foreign[0]}, which is no part of a record" if foreign else ""
 
 

@@ -120,10 +120,12 @@ def not_scored(runs: Runs) -> list[Skipped]:
     finished = {(record.cell_id, seed["seed"]) for record in runs.records for seed in record.seeds}
     # a failure whose seeds were all trained since is history, not a gap
     failed = [record for record in runs.failed if not _seeds(record) <= finished]
+    # and so is a copy that was trained again to be looked into
+    copies = [overlap for overlap in runs.copies if not overlap.superseded]
     return [
         *runs.skipped,
         *(Skipped(record.path, _failure(record)) for record in failed),
-        *(Skipped(overlap.path, overlap.reason) for overlap in (*runs.copies, *runs.conflicts)),
+        *(Skipped(overlap.path, overlap.reason) for overlap in (*copies, *runs.conflicts)),
     ]
 
 
