@@ -11,16 +11,27 @@ UNDECIDED = "undecided"
 
 
 def sentence_of(verdict: Verdict, findings: Sequence[Finding], scope: Scope) -> str:
-    """Return one sentence: the verdict, then every part with its interval, or how many of each group hold."""
+    """Return the verdict, then every part with its interval, or how many of each group hold and the extreme ones."""
     said = in_words(verdict, scope)
     opening = said[0].upper() + said[1:]
     if len(findings) <= MOST_PARTS_TOLD:
         return f"{opening}: {'; '.join(map(part_in_words, findings))}."
+    told = f"{opening}: {counted(findings)}."
     groups = list(dict.fromkeys(found.part.group for found in findings))
-    if len(groups) == 1:
-        return f"{opening}: {counted(findings)}."
-    told = (f"{group or 'others'}: {counted([f for f in findings if f.part.group == group])}" for group in groups)
-    return f"{opening}: {counted(findings)}. By kind: {'; '.join(told)}."
+    if len(groups) > 1:
+        each = (f"{group or 'others'}: {counted([f for f in findings if f.part.group == group])}" for group in groups)
+        told += f" By kind: {'; '.join(each)}."
+    return f"{told} {extremes(findings)}"
+
+
+def extremes(findings: Sequence[Finding]) -> str:
+    """Return the smallest and the largest estimate; where parts are told in several units, the first part."""
+    known = [found for found in findings if found.estimate is not None and isfinite(found.estimate)]
+    if len({found.part.unit for found in known}) != 1:
+        return f"The first: {part_in_words(findings[0])}."
+    ordered = sorted(known, key=lambda found: found.estimate or 0.0)
+    ends = (f"{measured_in_words(found)} ({found.part.statement})" for found in (ordered[0], ordered[-1]))
+    return f"The parts lie between {' and '.join(ends)}."
 
 
 def part_in_words(found: Finding) -> str:

@@ -10,7 +10,7 @@ from bnbench.claims.report.picture import DASHES, line, mark, svg, text
 from bnbench.claims.report.scale import Scale, label, scale_of
 
 WIDTH, HEIGHT = 760, 340
-LEFT, RIGHT, TOP, BOTTOM = 66, 190, 34, 46
+LEFT, RIGHT, TOP, BOTTOM = 78, 190, 34, 46
 MOST_MARKS = 24
 MOST_LETTERS = 26
 HUES = 7

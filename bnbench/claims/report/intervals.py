@@ -41,7 +41,8 @@ def draw(findings: Sequence[Finding]) -> str:
 
 def _row(found: Finding, scale: Scale, top: float) -> Iterator[str]:
     middle, kind = top + ROW / 2, found.verdict.value
-    name = found.part.name if len(found.part.name) <= MOST_LETTERS else f"{found.part.name[: MOST_LETTERS - 1]}…"
+    name = found.part.name.replace("_", " ")
+    name = name if len(name) <= MOST_LETTERS else f"{name[: MOST_LETTERS - 1]}…"
     yield text(LEFT - 10, middle + 4, name, "tick", anchor="end")
     start, stop = (scale(end) for end in (found.part.holds.low, found.part.holds.high))
     size = f'width="{max(stop - start, 1):.1f}" height="{ROW - 2}"'

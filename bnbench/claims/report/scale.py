@@ -53,13 +53,13 @@ def scale_of(values: Iterable[float], *, start: float, stop: float, log: bool) -
 def label(value: float) -> str:
     """Return a value as an axis shows it.
 
-    >>> label(0.25), label(1e-7), label(20000.0), label(-0.0)
-    ('0.25', '1e-7', '20,000', '0')
+    >>> label(0.25), label(1e-7), label(20000.0), label(1e5), label(-0.0)
+    ('0.25', '1e-7', '20,000', '1e5', '0')
     """
     if value == 0:
         return "0"
-    if not 1e-3 <= abs(value) < 1e6:
-        return f"{value:.0e}".replace("e-0", "e-").replace("e+0", "e")
+    if not 1e-3 <= abs(value) < 1e5:
+        return f"{value:.0e}".replace("e-0", "e-").replace("e+0", "e").replace("e+", "e")
     return f"{value:,.4g}" if abs(value) < 1000 else f"{value:,.0f}"
 
 

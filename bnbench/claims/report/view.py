@@ -51,13 +51,13 @@ COLUMNS = ("part", "measured", "interval", "seeds", "holds where", "verdict")
 def view_of(result: Result, *, is_current: bool) -> View:
     """Return what to show of a result; one of an older source is shown with a warning."""
     facts = (
-        ("Published", result.published if result.published != NONE_PUBLISHED else "No number was published."),
+        ("Published", "No number." if result.published == NONE_PUBLISHED else as_sentence(result.published)),
         ("Where", cited(result.paper)),
         ("Scope", f"{SCOPES[result.scope]}."),
-        ("Protocol", result.protocol),
-        ("Statistic", result.statistic),
-        ("Rule", result.rule),
-        ("Negative control", f"{result.control_statement}: {result.control_verdict.value}."),
+        ("Protocol", as_sentence(result.protocol)),
+        ("Statistic", as_sentence(result.statistic)),
+        ("Rule", as_sentence(result.rule)),
+        ("Negative control", as_sentence(f"{result.control_statement}: {result.control_verdict.value}")),
         ("Seeds", f"{len(result.seeds)} ({result.size} setting)."),
     )
     return View(
@@ -90,6 +90,15 @@ def pictures(result: Result) -> list[Picture]:
     return drawn
 
 
+def as_sentence(text: str) -> str:
+    """Return a text with a capital in front and a full stop behind.
+
+    >>> as_sentence("the mean of all")
+    'The mean of all.'
+    """
+    return f"{text[:1].upper()}{text[1:].rstrip('.')}."
+
+
 def cited(paper: Paper) -> str:
     """Return authors, year, title, section and where to find it, as far as they are known."""
     said = [paper.short, paper.title, paper.section, paper.where]
@@ -116,7 +125,7 @@ def verdicts_counted(results: Sequence[Result]) -> str:
 def _row(found: Finding) -> tuple[str, ...]:
     estimate = "?" if found.estimate is None else number(found.estimate, found.part.unit)
     return (
-        plain(found.part.name),
+        plain(found.part.statement),
         estimate,
         interval(found.low, found.high, found.part.unit),
         str(found.seeds or "paired"),
