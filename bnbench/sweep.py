@@ -184,11 +184,11 @@ def note_job(
         partial.replace(folder / f"{number}.json")
     except OSError as error:
         # the records are what counts; a process that ends the sweep itself knows of this job all the same
-        UNWRITTEN.append(note)
         if is_worker():
             print_job(note)
-        if refusal is None:
+        if refusal is None and not UNWRITTEN:  # once is enough
             sys.stderr.write(f"the sweep's notes cannot be written: {error}\n")
+        UNWRITTEN.append(note)
 
 
 LOST = "the job left no word of how it ended: its process was killed, or never started"

@@ -87,6 +87,7 @@ def cannot_write(path: Path, error: OSError) -> UserError:
     if error.errno in _FULL:
         advice = "free some space or set runs_dir to a folder on another disk"
     elif error.errno in _READ_ONLY:
+        path = _folder_that_is_there(path)  # one message for all that would lie in it
         advice = "make the folder writable or set runs_dir to one that is"
     elif error.errno in _NOT_A_FOLDER:
         advice = "a file lies where a folder is needed: move it or set runs_dir to another folder"
@@ -94,6 +95,10 @@ def cannot_write(path: Path, error: OSError) -> UserError:
         advice = "check the disk or set runs_dir to another folder"
     reason = error.strerror or str(error)
     return UserError(f"{path} cannot be written ({reason}): {advice}; then run the same command again")
+
+
+def _folder_that_is_there(path: Path) -> Path:
+    return next((parent for parent in path.parents if parent.is_dir()), path)
 
 
 def folder_time(folder: Path) -> float:
