@@ -38,6 +38,7 @@ MOST_SWEEPS = 20
 # what is composed of something else than files and overrides: the time, the environment
 RESOLVED_ELSEWHERE = re.compile(r"\$\{\s*[\w.]+\s*:")
 OUR_CONFIGURATION = "config.yaml"  # resolves nothing that decides a result
+LAUNCHER = ("hydra/launcher=", "hydra.launcher.")
 SCHEMAS = (config_module, schema)
 DISTRIBUTIONS = ("hydra-core", "omegaconf")
 
@@ -86,7 +87,9 @@ def sources_digest(config: DictConfig, jobs: Sequence[Sequence[str]]) -> str | N
         found.update(f"{name} {metadata.version(name)}\n".encode())
     for module in SCHEMAS:
         found.update(inspect.getsource(module).encode())
-    found.update(canonical_json([str(override) for override in config.hydra.overrides.hydra]).encode())
+    given = [str(override) for override in config.hydra.overrides.hydra]
+    # where jobs run decides nothing of what they are
+    found.update(canonical_json([each for each in given if not each.startswith(LAUNCHER)]).encode())
     for source in config.hydra.runtime.config_sources:
         if source.schema == "structured" or source.path == "hydra.conf":
             continue

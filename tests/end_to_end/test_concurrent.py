@@ -17,6 +17,12 @@ def shared_out(runs: list[Any]) -> dict[str, int]:
     return {norm: sum(line.startswith(f"digits · {norm}: trained 3 seeds") for line in said) for norm in norms}
 
 
+def board(run: Any) -> str:
+    """The table of the board at the end of a run, and its sentences."""
+    said: str = run.said
+    return said[said.index("rank entry") : said.index("verdicts and ranks follow")]
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("processes", [2, 4])
 def test_concurrent_sweeps_train_every_cell_once(
@@ -26,6 +32,7 @@ def test_concurrent_sweeps_train_every_cell_once(
     assert [run.wait().code for run in runs] == [0] * processes
     assert shared_out(runs) == {"none": 1, "batch": 1, "layer": 1, "rms": 1}
     assert all("Traceback" not in run.said for run in runs)
+    assert len({board(run) for run in runs}) == 1, "whoever trained what, all show the same"
     loaded = load_records(command.runs)
     assert len(loaded.records) == 4
     assert not list((command.runs / ".locks").glob("*.lock"))
