@@ -203,6 +203,7 @@ CLAIM = Claim(
         where="arXiv:1801.05134",
     ),
     scope="transfer",
+    published="the paper has numbers for convolutional networks; they were not seen here",
     protocol=(
         "5,000 images of MNIST, three layers of 64 units, Linear → ReLU → dropout of a half → batch norm, or dropout "
         "once behind the last norm; SGD on batches of 64 for 1,000 steps at the best of three learning rates for each "

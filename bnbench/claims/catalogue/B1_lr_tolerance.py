@@ -141,6 +141,7 @@ CLAIM = Claim(
         where="arXiv:1806.02375",
     ),
     scope="transfer",
+    published="the paper has numbers for convolutional networks; they were not seen here",
     protocol=(
         "5,000 images of MNIST, 3, 10 and 20 layers of 64 ReLU units with He's initialisation, SGD on batches of 64 "
         "for 400 steps at the learning rates 2^-10 … 2^6 (the paper: a convolutional network of 110 layers)"

@@ -109,6 +109,7 @@ CLAIM = Claim(
         where="arXiv:1803.08494",
     ),
     scope="transfer",
+    published="at batch size 2 the error of group norm is 10.6 % lower (ResNet-50 on ImageNet; the abstract, seen)",
     protocol=(
         "5,000 images of MNIST, three layers of 64 ReLU units, batch sizes 2 to 128 with 17,920 samples each, SGD at a "
         "learning rate chosen of three at batch size 32 for each norm and scaled in proportion to the batch (the "
