@@ -177,3 +177,18 @@ def test_other_loggers(logger: str, configure: Callable[..., Config]) -> None:
             (path,) = Path(config.runs_dir).glob(f"csv/{cell.cell_id}/*/metrics.csv")
             rows = list(csv.DictReader(path.read_text().splitlines()))
             assert [row["step"] for row in rows if row["val_accuracy/mean"]] == ["0", "3", "6"]
+
+
+def test_diagnostics_are_mirrored_as_means_over_the_seeds_of_the_cell(configure: Callable[..., Config]) -> None:
+    config = configure("logger=csv", "optimizer.lr=[0.1,0.2]", "diagnostics=[activations,gradients]")
+    run_job(config, observe=partial(observers, config, ""))
+    for record in load_records(config.runs_dir).records:
+        (path,) = Path(config.runs_dir).glob(f"csv/{record.cell_id}/*/metrics.csv")
+        mirrored = {int(row["step"]): row for row in csv.DictReader(path.read_text().splitlines()) if row["samples"]}
+        table = record.read_diagnostics().to_pandas()
+        means = table.groupby(["step", "layer", "name"])["value"].mean()
+        assert set(mirrored) == {0, 3, 6}
+        for (step, layer, name), mean in means.items():
+            curve = f"diagnostics/{layer}/{name}" if layer else f"diagnostics/{name}"
+            assert float(mirrored[step][curve]) == pytest.approx(mean)
+        assert mirrored[0]["diagnostics/hidden.0/activation_drift"] == ""
