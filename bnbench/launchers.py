@@ -2,9 +2,11 @@
 
 import os
 import shutil
+import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
+from multiprocessing import active_children
 from pathlib import Path
 
 import torch
@@ -17,6 +19,7 @@ from bnbench.training.rank_numbers import uses_gpus
 from bnbench.workers import FOLDER, GPUS, PARENT, SWEEP, THREADS, this_process
 
 HANDED_ON = ("HYDRA_FULL_ERROR", "WANDB_MODE")  # besides all of BNBENCH_
+SECONDS_TO_LEAVE = 60.0
 
 
 @dataclass(frozen=True)
@@ -77,7 +80,13 @@ def _prepare_joblib(launcher: DictConfig, config: DictConfig) -> None:
 
 
 def _end_joblib(runs_dir: Path, well: bool) -> None:
-    # they are idle, and would take themselves apart for seconds while Python waits for them
+    """Have workers leave: at the first request those that train leave a checkpoint, idle ones end at any."""
+    until = time.monotonic() + SECONDS_TO_LEAVE
+    while (workers := active_children()) and time.monotonic() < until:
+        for worker in workers:
+            worker.terminate()
+        time.sleep(0.1)
+    # left alone, they would take themselves apart for seconds while Python waits for them
     get_reusable_executor(reuse=True).shutdown(kill_workers=True)
 
 
@@ -85,6 +94,8 @@ def _prepare_submitit(launcher: DictConfig, config: DictConfig) -> None:
     if str(launcher.submitit_folder).startswith(str(config.hydra.sweep.dir)):
         # the sweep's own folder is on this machine, and jobs need one that all share
         launcher.submitit_folder = str(_submitit_folder(Path(config.runs_dir)) / "%j")
+    # the signal that precedes a time limit: one at which a checkpoint is left for whoever runs the same command again
+    os.environ.setdefault("SUBMITIT_PREEMPT_SIGNAL", "USR1")
     if launcher.cpus_per_task is None:
         launcher.cpus_per_task = _processors(config)
     if launcher.gpus_per_node is None and uses_gpus(config.trainer):

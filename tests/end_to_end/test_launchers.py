@@ -34,6 +34,18 @@ RAY = ("hydra/launcher=ray",)
 ONCE = (*RAY, "+hydra.launcher.ray.remote.max_retries=0")
 NODE = ("--num-cpus=1", "--num-gpus=1", "--object-store-memory=78643200", "--disable-usage-stats", "--block")
 START_SECONDS = 60
+MINE = """
+import os
+from pathlib import Path
+
+import torch
+
+
+class Mine(torch.nn.Identity):
+    def __init__(self, num_features):
+        super().__init__()
+        Path("gpus").write_text(os.environ["CUDA_VISIBLE_DEVICES"])
+"""
 
 
 def free_port() -> int:
@@ -212,6 +224,28 @@ def test_a_killed_worker_is_told_with_what_is_missing_and_the_same_command_ends_
     if launcher != LOCAL:  # whose other jobs go on meanwhile
         assert trained(again.said) == lost(run.said)
     assert_same(histories(command.runs), undisturbed(*LONG))
+
+
+def test_a_sweep_that_is_asked_to_leave_takes_its_workers_along(
+    command: Any, undisturbed: Any, histories: Any, assert_same: Any
+) -> None:
+    run = command.start(*LONG, *JOBLIB)
+    worker = wait_for_cell(run, command.runs)
+    run.send(signal.SIGTERM)
+    assert run.wait().code == 75, run.said
+    assert not Path(f"/proc/{worker}").exists()
+    assert "Traceback" not in run.said
+    again = command(*LONG, *JOBLIB)
+    assert again.code == 0, again.said
+    assert_same(histories(command.runs), undisturbed(*LONG))
+
+
+def test_a_job_on_ray_sees_its_gpus_and_the_norm_of_the_user(cluster: Cluster, command: Any) -> None:
+    (command.folder / "mine.py").write_text(MINE)
+    own = ("norm=custom", "norm.class_path=mine:Mine", "+hydra.launcher.ray.remote.num_gpus=1")
+    run = command("-m", *RAY, *own, **cluster.environment)
+    assert run.code == 0, run.said
+    assert (command.folder / "gpus").read_text() == "0"
 
 
 @pytest.mark.parametrize("gone", ["worker", "node"])
