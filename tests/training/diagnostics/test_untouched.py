@@ -138,3 +138,27 @@ def test_each_by_itself_measures_what_it_measures_among_all(name: str, train: Ca
     among_all = readings_of(train(SEEDS, **setting, diagnostics="all").trajectory, 0)
     assert by_itself
     np.testing.assert_array_equal([*by_itself.values()], [among_all[key] for key in by_itself])
+
+
+SETTINGS: dict[str, dict[str, Any]] = {
+    "double": {"trainer__precision": "64", "optimizer__name": "adam"},
+    "mixed": {"trainer__precision": "bf16", "model__residual": True, "model__hidden": [12, 12]},
+    "binary": {"task": {"outputs": 2, "loss": "binary"}, "model__norm_placement": "after_activation"},
+    "regression": {"task": {"outputs": 1}, "model__input_norm": True, "model__logits_norm": True},
+    "huber": {"task": {"outputs": 1, "loss": "huber"}, "optimizer__clip_gradient_norm": 0.1},
+    "linear": {"model__hidden": []},
+    "alpha dropout": {"model__activation": "selu", "model__alpha_dropout": True},
+}
+
+
+@pytest.mark.parametrize("norm", ["batch", "weight", "noisy_batch"])
+@pytest.mark.parametrize("setting", SETTINGS)
+def test_nor_does_it_in_other_precisions_tasks_and_shapes(
+    setting: str, norm: str, train: Callable[..., Any], assert_same: Callable[..., None]
+) -> None:
+    options = SETTING | {"norm": norm} | SETTINGS[setting]
+    plain = train(SEEDS, **options)
+    measured = train(SEEDS, **options, diagnostics="all")
+    assert_all_met(measured.trajectory)
+    for position in range(len(SEEDS)):
+        assert_same(plain.numbers(position), measured.numbers(position))
