@@ -328,3 +328,27 @@ def test_the_command_says_how_to_go_on_and_starts_no_other_job(
     assert (again.code, again.said.count("gone on from step ")) == (0, 1), again.said
     assert command(*sweep, f"runs_dir={tmp_path / 'undisturbed'}").code == 0
     assert_same(histories(command.runs), histories(tmp_path / "undisturbed"))
+
+
+@pytest.mark.slow
+def test_workers_of_a_launcher_leave_and_their_parent_waits_for_them(
+    command: Any, histories: Any, assert_same: Any, tmp_path: Path
+) -> None:
+    """As on a cluster, which asks all processes of a job."""
+    sweep = ("-m", "norm=batch,layer", "seeds=3", "budget.max_steps=3000", "budget.eval_every_steps=100")
+    joblib = ("hydra/launcher=joblib", "hydra.launcher.n_jobs=2")
+    run = command.start(*sweep, *joblib)
+    for _ in range(2400):
+        if len(list(command.runs.glob("*/seeds-*"))) == 2:
+            break
+        assert run.alive(), run.said
+        signal.sigtimedwait([], 0.05)
+    signal.sigtimedwait([], 0.3)
+    os.killpg(run.pid, signal.SIGTERM)
+    assert run.wait().code == preemption.EXIT_CODE, run.said
+    assert run.said.count(": preempted at step ") == 2
+    assert "Traceback" not in run.said
+    again = command(*sweep)
+    assert (again.code, again.said.count("gone on from step ")) == (0, 2), again.said
+    assert command(*sweep, f"runs_dir={tmp_path / 'undisturbed'}").code == 0
+    assert_same(histories(command.runs), histories(tmp_path / "undisturbed"))
