@@ -184,7 +184,7 @@ CLAIM = Claim(
     rule=(
         f"at most {EQUAL:g} for every seed; and that of the run from its own start at least 0.1: the networks did learn"
     ),
-    cost=Cost(quick=0.15, full=1.0),
+    cost=Cost(quick=0.1, full=0.4),
     parts=(
         Part("sgd", statement="no momentum: the same outputs", holds=_SAME, judged="every"),
         Part("momentum", statement=f"momentum {MOMENTUM}: the same outputs", holds=_SAME, judged="every"),

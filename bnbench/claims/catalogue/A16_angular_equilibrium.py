@@ -211,7 +211,7 @@ CLAIM = Claim(
         "95 % intervals: the slope lies in [0.22, 0.28] over the grid and in [0.24, 0.26] at one product, the smallest "
         "and the largest angle in [0.8, 1.25], the difference of the accuracies within 0.01"
     ),
-    cost=Cost(quick=0.4, full=2.5),
+    cost=Cost(quick=0.3, full=1.5),
     parts=(
         *(
             Part(name, statement=said, holds=region, direction=Region(low=0.05))

@@ -259,7 +259,7 @@ CLAIM = Claim(
         "identity is said of the largest value among them, for the others the smallest"
     ),
     rule=f"of every seed, at most {EQUAL:g} where the identity is said to hold, at least {NOTICED:g} where it is not",
-    cost=Cost(quick=0.05, full=0.1),
+    cost=Cost(quick=0.02, full=0.1),
     parts=_parts(),
     measure=measure,
     control=Control(

@@ -145,7 +145,7 @@ CLAIM = Claim(
         "gives for values that have become independent; with layer norm and without a norm no output of any seed "
         "changes in any bit"
     ),
-    cost=Cost(quick=0.2, full=2.0),
+    cost=Cost(quick=0.2, full=0.6),
     parts=(
         Part("decorrelates", statement="batch norm: the similarity falls below 0.9", holds=Region(-1.0, 0.9)),
         Part(

@@ -119,7 +119,7 @@ CLAIM = Claim(
         "95 % intervals: batch norm keeps at least 0.7 of the effective rank, layer norm and no norm at most 0.1; the "
         "slope is at least 0.5"
     ),
-    cost=Cost(quick=0.2, full=1.0),
+    cost=Cost(quick=0.2, full=0.5),
     parts=(
         Part(
             "batch",

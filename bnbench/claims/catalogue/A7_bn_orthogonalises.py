@@ -119,7 +119,7 @@ CLAIM = Claim(
         "95 % intervals: the slope lies in [−0.6, −0.35]; V falls to a quarter or less with batch norm, and without a "
         "norm does not"
     ),
-    cost=Cost(quick=0.4, full=4.0),
+    cost=Cost(quick=0.4, full=2.0),
     parts=(
         Part(
             "floor",
