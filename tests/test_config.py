@@ -24,6 +24,8 @@ from bnbench.config import (
 from bnbench.datasets import DatasetConfig
 from bnbench.errors import UserError
 
+KEY = "a1b2c3d4e5f60718293a4b5c6d7e8f9012345678"
+
 
 def config_with(**changes: Any) -> Config:
     config = Config(
@@ -183,3 +185,23 @@ def test_a_configuration_comes_back_from_what_a_record_holds_of_it() -> None:
     assert typed_config(as_dict(config)) == config
     older = {key: value for key, value in as_dict(config).items() if key not in ("recipe_lr", "tuning")}
     assert typed_config(older).tuning == TuningConfig()
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"norm": {"name": "batch", "api_key": KEY}},
+        {"model": ModelConfig(name="custom", options={"service": {"token": KEY}})},
+        {"logger": LoggerConfig(name="wandb", project=KEY)},
+        {"logger": LoggerConfig(name="wandb", entity=f"me-{KEY}")},
+    ],
+)
+def test_a_secret_among_the_keys_is_refused_unshown(changes: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("WANDB_API_KEY", KEY)
+    with pytest.raises(UserError, match="every key is recorded") as refused:
+        check_config(config_with(**changes))
+    assert KEY not in str(refused.value)
+
+
+def test_options_that_only_sound_like_secrets_are_no_trouble() -> None:
+    check_config(config_with(model=ModelConfig(name="custom", options={"token": "cls", "num_tokens": 64})))

@@ -6,18 +6,6 @@ from pathlib import Path
 
 import pytest
 
-from bnbench.config import (
-    BudgetConfig,
-    Config,
-    LoggerConfig,
-    ModelConfig,
-    OptimizerConfig,
-    ScheduleConfig,
-    TrainerConfig,
-    check_config,
-)
-from bnbench.datasets.schema import DatasetConfig
-from bnbench.errors import UserError
 from bnbench.records import run_ids, write_record
 from bnbench.records.layout import cell_folder, record_folder
 from bnbench.secret_values import looks_secret, masked, masked_override
@@ -132,44 +120,6 @@ def test_what_is_no_secret_stays_as_it_is(text: str) -> None:
 def test_the_command_of_a_job_is_kept_without_its_secrets() -> None:
     command = command_of(["norm=batch", f"+logger.api_key={KEY} {KEY}", "seeds=3"])
     assert command == "python -m bnbench.train norm=batch '+logger.api_key=***' seeds=3"
-
-
-def config(**changes: object) -> Config:
-    made = Config(
-        dataset=DatasetConfig(name="digits", source="scikit_learn", preprocessing="scale"),
-        model=ModelConfig(name="mlp"),
-        norm={"name": "batch"},
-        optimizer=OptimizerConfig(name="sgd", lr=0.1),
-        schedule=ScheduleConfig(name="constant"),
-        budget=BudgetConfig(max_steps=10, batch_size=5, eval_every_steps=5),
-        trainer=TrainerConfig(name="cpu"),
-        logger=LoggerConfig(name="none"),
-    )
-    for name, value in changes.items():
-        setattr(made, name, value)
-    return made
-
-
-@pytest.mark.parametrize(
-    "changes",
-    [
-        {"norm": {"name": "batch", "api_key": KEY}},
-        {"model": ModelConfig(name="custom", options={"service": {"token": KEY}})},
-        {"logger": LoggerConfig(name="wandb", project=KEY)},
-        {"logger": LoggerConfig(name="wandb", entity=f"me-{KEY}")},
-    ],
-)
-def test_a_secret_among_the_keys_is_refused_unshown(
-    changes: dict[str, object], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("WANDB_API_KEY", KEY)
-    with pytest.raises(UserError, match="every key is recorded") as refused:
-        check_config(config(**changes))
-    assert KEY not in str(refused.value)
-
-
-def test_options_that_only_sound_like_secrets_are_no_trouble() -> None:
-    check_config(config(model=ModelConfig(name="custom", options={"token": "cls", "num_tokens": 64})))
 
 
 def test_a_record_keeps_no_secret_that_an_error_quotes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
