@@ -32,16 +32,17 @@ TIMES_MORE = 2.0
 def measure(setting: Setting) -> Measured:
     """Train the network on both data sets with batch norm and without, at the same learning rates."""
     overrides = setting.choose(
-        miniature=("budget.max_steps=300", "budget.eval_every_steps=10", "optimizer.lr=[0.1,0.5]"),
-        quick=(),
-        full=("budget.max_steps=50000", "budget.eval_every_steps=250"),
+        miniature=("budget.max_steps=300", "optimizer.lr=[0.1,0.5]"), quick=(), full=("budget.max_steps=50000",)
     )
-    # in miniature digits stand for both
-    datasets = setting.choose(miniature=("digits",), quick=DATASETS, full=DATASETS)
-    records = [setting.train("claim_a1_ioffe_mnist", f"dataset={dataset}", *overrides) for dataset in datasets]
+    cadence = setting.choose(miniature={"digits": 10}, quick={MNIST: 50, FASHION: 100}, full={MNIST: 250, FASHION: 500})
+    records = [
+        setting.train("claim_a1_ioffe_mnist", f"dataset={dataset}", f"budget.eval_every_steps={every}", *overrides)
+        for dataset, every in cadence.items()
+    ]
     values: dict[str, Values] = {}
     series: dict[str, Floats] = {}
     remarks: list[str] = []
+    # in miniature digits stand for both
     for dataset, own in zip(DATASETS, cycle(records), strict=False):
         runs = trained(own)
         none, batch = best_rate(runs, "none"), best_rate(runs, "batch")
