@@ -48,6 +48,7 @@ def compare(
     name: str = "table",
     kind: str | None = None,
     runs_dir: str | Path = "runs",
+    diagnostics: str | Sequence[str] = (),
 ) -> Board:
     """Train every norm on the table with paired seeds and return the board.
 
@@ -55,7 +56,8 @@ def compare(
     is (rows, features), `y` (rows,). `model` and `optimizer` hold keys of their configuration groups, `model` also
     `class_path` for a network of your own. The target is set by the automatic rule from runs of the reference on
     reserved seeds; where the reference learns nothing there is none, and the notes of the board say so. Records are
-    written to `runs_dir` and reused. Raises UserError for bad input.
+    written to `runs_dir` and reused; `diagnostics` are names of what to look at inside the networks, or "all". Raises
+    UserError for bad input.
     """
     entries = _entries(norms)
     if not (name.strip() and name.isprintable() and len(name) <= MOST_LETTERS):
@@ -76,6 +78,7 @@ def compare(
         logger=LoggerConfig(name="none"),
         seeds=seeds,
         runs_dir=str(runs_dir),
+        diagnostics=diagnostics if isinstance(diagnostics, str) else list(diagnostics),
     )
     if isinstance(config.optimizer.lr, list | tuple):
         raise UserError(

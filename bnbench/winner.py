@@ -1,6 +1,7 @@
 """The winner of a sweep to take away: its code, checked against what was trained, and its weights."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path, PurePath
 from typing import Any
 
@@ -114,7 +115,7 @@ def save_weights(answer: Answer, winner: Contender, records: list[Record], path:
     weights are those of its best validation step, by the names they have in the pasted code.
     """
     record, seed = _median_seed(answer, records)
-    config = typed_config(record.config)
+    config = replace(typed_config(record.config), diagnostics=[])
     task, norm = _task_of(record, config), choose_norm(config.norm)
     kept: dict[str, torch.Tensor] = {}
 

@@ -146,3 +146,15 @@ def test_a_missing_label_is_named(tmp_path: Path) -> None:
     y[3] = np.nan
     with pytest.raises(UserError, match="1 labels are missing, the first in row 3"):
         bnbench.compare(["batch"], X, y, runs_dir=tmp_path, **SMALL)
+
+
+def test_what_happens_inside_can_be_asked_for(tmp_path: Path) -> None:
+    data = table(classes=True)
+    before = bnbench.compare(["batch"], *data, runs_dir=tmp_path, **SMALL)
+    looked_into = bnbench.compare(["batch"], *data, runs_dir=tmp_path, diagnostics=["gradients", "units"], **SMALL)
+    assert looked_into.entries == before.entries
+    scored = [record for record in bnbench.load_runs(tmp_path).records if record.seeds[0]["seed"] < TARGET_SEEDS]
+    assert {record.entry for record in scored} == {"none", "batch"}
+    assert {record.asked_diagnostics for record in scored} == {frozenset({"gradients", "units"})}
+    with pytest.raises(UserError, match="unknown diagnostic 'gradient'; did you mean 'gradients'"):
+        bnbench.compare(["batch"], *data, runs_dir=tmp_path, diagnostics="gradient", **SMALL)
