@@ -12,6 +12,10 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+if __name__ == "__main__":  # Ctrl-C while what follows is imported, which takes seconds: nothing to show a traceback of
+    SHOW, EARLY = sys.excepthook, "Interrupted before anything began.\n"
+    sys.excepthook = lambda kind, *what: sys.stderr.write(EARLY) if kind is KeyboardInterrupt else SHOW(kind, *what)
+
 import hydra
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, OmegaConf
