@@ -172,7 +172,7 @@ class Paper:
 
 @dataclass(frozen=True)
 class Cost:
-    """Minutes on two cores, measured."""
+    """About how many minutes a claim takes on two quiet cores: quick as measured, full as measured or by its ratio."""
 
     quick: float
     full: float

@@ -107,7 +107,7 @@ def cited(paper: Paper) -> str:
 
 def cost_in_words(seconds: float, cost: Cost) -> str:
     """Return how long it took, and what a quiet machine takes in both settings."""
-    return f"{seconds:.0f} s here; on two quiet cores quick {_minutes(cost.quick)}, full {_minutes(cost.full)}"
+    return f"{seconds:.0f} s here; on two quiet cores about {_minutes(cost.quick)} quick, {_minutes(cost.full)} full"
 
 
 def verdicts_counted(results: Sequence[Result]) -> str:
