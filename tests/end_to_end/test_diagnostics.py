@@ -11,6 +11,9 @@ import pytest
 import torch
 
 from bnbench.config import Config
+from bnbench.datasets import load
+from bnbench.dry_run import plan_job, report_lines
+from bnbench.norms import choose_norm
 from bnbench.records import diagnostics_file, load_records
 from bnbench.records.check import read_record
 from bnbench.reports.sweep import print_job
@@ -250,3 +253,15 @@ def test_several_processes_leave_them_out_by_name(train: Any, tmp_path: Path) ->
     assert (cell.trained, cell.error) == ([0, 1], None)
     reason = "2 processes trained this together, each with a part of every batch"
     assert cell.left_out == {"activations": reason, "units": reason}
+
+
+def test_a_dry_run_tells_what_lacks_only_diagnostics(train: Any, configure: Callable[..., Config]) -> None:
+    train("norm=batch")
+    config = configure("norm=batch", TWO)
+    planned = plan_job(config, load(config.dataset), choose_norm(config.norm), command="")
+    (cell,) = planned.cells
+    assert (cell.missing, cell.undiagnosed, cell.is_new) == ((0, 1), (0, 1), False)
+    assert any("missing diagnostics" in line for line in report_lines([planned]))
+    train("norm=batch", TWO)
+    (cell,) = plan_job(config, load(config.dataset), choose_norm(config.norm), command="").cells
+    assert (cell.missing, cell.undiagnosed) == ((), ())

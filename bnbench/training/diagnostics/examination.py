@@ -23,6 +23,7 @@ from bnbench.training.out_of_memory import is_out_of_memory
 from bnbench.training.replicas import Replicas
 from bnbench.training.task_tensors import TaskTensors
 
+MOST_LETTERS = 300
 # enough that a percentile of a unit means something, few enough that looking costs no more than a step
 PROBE_ROWS = 256
 
@@ -107,8 +108,11 @@ class Examination:
         except Exception as error:  # of a stranger's norm or model, which need not bear to be looked at like this
             if is_out_of_memory(error):
                 raise
-            said = " ".join(str(error).split())[:200]
-            self._leave_out(diagnostic.name, f"it failed at step {moment.step}: {type(error).__name__}: {said}")
+            said = f"it failed at step {moment.step}: {type(error).__name__}: {' '.join(str(error).split())}"
+            # a stranger's words, which a record does not take where they could rewrite a terminal
+            self._leave_out(
+                diagnostic.name, "".join(each if each.isprintable() else "?" for each in said[:MOST_LETTERS])
+            )
             return
         self.diagnosed.readings += [
             Reading(moment.step, members, diagnostic.name, name, layer, values) for name, layer, values in found

@@ -39,7 +39,7 @@ def plant(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
 
 def fails_at_the_second(moment: Moment) -> list[Measurement]:
     if moment.step:
-        raise NotImplementedError("no second\nderivative of this")
+        raise NotImplementedError("no second\nderivative of \x1b[31mthis" + 1000 * "!")
     return [Measurement("first", "", torch.ones(len(moment.seeds)))]
 
 
@@ -86,8 +86,10 @@ def test_what_fails_is_left_out_with_what_it_had_found(
     run = train((0, 1), diagnostics=["failing", "units"], change=lambda *_: None)
     diagnosed = run.trajectory.diagnosed
     assert diagnosed.names == ("units",)
-    reason = "it failed at step 3: NotImplementedError: no second derivative of this"
-    assert diagnosed.left_out == {"failing": reason}
+    assert list(diagnosed.left_out) == ["failing"]
+    reason = "it failed at step 3: NotImplementedError: no second derivative of ?[31mthis!!!"
+    assert diagnosed.left_out["failing"].startswith(reason)
+    assert len(diagnosed.left_out["failing"]) == 300
     assert {reading.diagnostic for reading in diagnosed.readings} == {"units"}
     assert {reading.step for reading in diagnosed.readings} == {0, 3, 6}
     assert_same(run.numbers(0), train((0, 1)).numbers(0))
