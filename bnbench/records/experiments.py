@@ -45,11 +45,13 @@ def add_cells(runs_dir: Path | str, experiment: str, cells: Mapping[str, Mapping
     """Add ``{cell_id: {"entry", "dataset", "seeds", "tracks"}}`` to RUNS_DIR/experiments/<name>.json; return its path.
 
     Seeds and tracks of a cell that is already there are united with its own. Any number of processes may add at the
-    same time: each reads, merges and replaces the file under one lock.
+    same time: each reads, merges and replaces the file under one lock, unless it holds them all already.
 
     Raises UserError if the index cannot be written, is damaged, or stays locked for two minutes.
     """
     path = _index_path(runs_dir, experiment)
+    if _holds(_read(path) or {}, cells):
+        return path  # nothing is ever taken out, so that this needs no lock
     lock = Path(runs_dir) / LOCKS_FOLDER / f"experiment-{path.stem}.lock"
     atomic.make_folder(path.parent)
     with file_lock(lock, wait_seconds=_WAIT_SECONDS) as acquired:
@@ -79,6 +81,10 @@ def list_experiments(runs_dir: Path | str) -> list[str]:
     """Return the names of the experiments that have a sound index in RUNS_DIR, sorted."""
     found = [read_json(path) for path in (Path(runs_dir) / EXPERIMENTS_FOLDER).glob("*.json")]
     return sorted(index["experiment"] for index in found if isinstance(index, dict) and not _check_index(index, ""))
+
+
+def _holds(known: Mapping[str, Mapping[str, Any]], cells: Mapping[str, Mapping[str, Any]]) -> bool:
+    return bool(known) and all(known.get(each) == _united(known.get(each, {}), cell) for each, cell in cells.items())
 
 
 def _united(known: Mapping[str, Any], cell: Mapping[str, Any]) -> dict[str, Any]:
