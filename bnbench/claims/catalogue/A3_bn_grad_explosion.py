@@ -202,7 +202,7 @@ CLAIM = Claim(
         "gives: λ(B) with batch norm, 1 without"
     ),
     rule="the 95 % interval over seeds lies within 3 % of 1, for every batch size and every network",
-    cost=Cost(quick=0.25, full=4.0),
+    cost=Cost(quick=0.25, full=2.0),
     parts=tuple(_part(name) for name, *_ in _networks()),
     measure=measure,
     control=Control(
