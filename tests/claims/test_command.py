@@ -13,6 +13,7 @@ import pytest
 from bnbench.claims.__main__ import main
 from bnbench.claims.result import read_result, result_path
 from bnbench.claims.verdict import Verdict
+from bnbench.records import load_records
 
 Write = Callable[..., Path]
 RAISES = """
@@ -126,6 +127,12 @@ def test_what_is_measured_is_kept_until_the_claim_changes(
     assert run("A1", runs_dir=tmp_path) == 0
     assert "measuring" in capsys.readouterr().err
     assert read_result(path).verdict is Verdict.FAILS
+
+
+def test_results_of_claims_are_no_cells_of_the_folder_of_runs(own_catalogue: Write, tmp_path: Path) -> None:
+    own_catalogue("A1_numbers")
+    run("A1", runs_dir=tmp_path)
+    assert load_records(tmp_path).skipped == []
 
 
 def test_another_size_is_another_result(own_catalogue: Write, tmp_path: Path) -> None:
