@@ -131,8 +131,8 @@ def test_what_is_measured_is_kept_until_the_claim_changes(
 
 def test_results_of_claims_are_no_cells_of_the_folder_of_runs(own_catalogue: Write, tmp_path: Path) -> None:
     own_catalogue("A1_numbers")
-    run("A1", runs_dir=tmp_path)
-    assert load_records(tmp_path).skipped == []
+    run("A1", runs_dir=tmp_path / "runs")
+    assert load_records(tmp_path / "runs").skipped == []
 
 
 def test_another_size_is_another_result(own_catalogue: Write, tmp_path: Path) -> None:
