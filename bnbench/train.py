@@ -244,7 +244,8 @@ def calm_warnings() -> None:
 
 def in_one_line(error: Exception) -> str:
     """Return the first two of the many coloured lines in which an engine says what it lost, and how that ended."""
-    lines = [line.strip() for line in re.sub(r"\x1b\[[0-9;]*m", "", str(error)).splitlines() if line.strip()]
+    plain_text = re.sub(r"\x1b\[[0-9;]*m", "", str(error))
+    lines = [line.strip() for line in plain_text.splitlines() if re.search(r"\w", line) and "Traceback" not in line]
     return f"{type(error).__name__}: {' '.join(lines[:2])} (HYDRA_FULL_ERROR=1 shows where)"
 
 
