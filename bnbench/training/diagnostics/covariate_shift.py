@@ -15,7 +15,7 @@ from bnbench.training.diagnostics.network import without_known_layers
 PERCENTILES = (15, 50, 85)
 # a deep network is looked at in so many places: each costs most of a step
 MAX_LAYERS = 4
-MAX_ROWS = 128
+MAX_ROWS = 64
 MAX_UNITS = 16
 
 PerReplica = Float[Tensor, " replicas"]
@@ -30,7 +30,7 @@ def measure_covariate_shift(moment: Moment) -> list[Measurement]:
     output included: covariate_shift_distance = ‖G − G′‖ and covariate_shift_cosine = cos(G, G′), with G the gradient by
     the layer's weights at the weights before the step, and G′ that with all layers below as they are after it.
 
-    Of the inputs of each nonlinearity, in evaluation mode, on up to 128 rows of the probe batch: unit_p15,
+    Of the inputs of each nonlinearity, in evaluation mode, on up to 64 rows of the probe batch: unit_p15,
     unit_p50 and unit_p85, the percentiles of its first unit; and against the evaluation before, as means over its first
     16 units, percentile_drift = mean |Q(t) − Q(t₀)| / (Q85(t) − Q15(t)) and wasserstein_distance.
 

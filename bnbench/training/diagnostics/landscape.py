@@ -31,7 +31,8 @@ def measure_landscape(moment: Moment) -> list[Measurement]:
     stacks = list(here.values())
 
     def loss_and_gradient(weights: Vectors) -> tuple[PerReplica, Vectors]:
-        point = dict(zip(here, split(weights, like=stacks), strict=True))
+        parts = split(weights.detach().requires_grad_(), like=stacks)  # asking for gradients, they are not copied
+        point = dict(zip(here, parts, strict=True))
         found = moment.gradients(moment.minibatch, weights=point)
         return found.losses, flat([found.weights[name] for name in here])
 

@@ -10,7 +10,7 @@ from torch import Tensor
 from bnbench.seeding import CounterRandom
 from bnbench.training.diagnostics.diagnostic import Measurement, diagnostic
 from bnbench.training.diagnostics.flat import Vectors, dot, flat, norm
-from bnbench.training.diagnostics.mode_gap import probe_batches
+from bnbench.training.diagnostics.mode_gap import probe_batch
 from bnbench.training.diagnostics.moment import Batch, Moment
 
 TOLERANCE = 1e-3
@@ -40,7 +40,7 @@ def measure_sharpness(moment: Moment) -> list[Measurement]:
     is_first = "vector" not in moment.memory
     start = start_vector(weights) if is_first else moment.memory["vector"]
     most = MAX_ITERATIONS_AT_FIRST if is_first else MAX_ITERATIONS
-    found = top_eigenvalue(hessian_product(moment, probe_batches(moment)[0]), start, max_iterations=most)
+    found = top_eigenvalue(hessian_product(moment, probe_batch(moment)), start, max_iterations=most)
     moment.memory["vector"] = found.vector
     return [
         Measurement("sharpness", "", found.value),

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from bnbench.norms import NORMS
 from bnbench.training.diagnostics.flat import flat, split
-from bnbench.training.diagnostics.mode_gap import probe_batches
+from bnbench.training.diagnostics.mode_gap import probe_batch
 from bnbench.training.diagnostics.moment import Moment
 from bnbench.training.diagnostics.sharpness import (
     MAX_ITERATIONS,
@@ -115,7 +115,7 @@ def full_hessian(moment: Moment, replica: int) -> np.ndarray:
         rows = flat(stacks).clone()
         rows = torch.cat([rows[:replica], vector[None], rows[replica + 1 :]])
         point = dict(zip(names, split(rows, like=stacks), strict=True))
-        return moment.losses(probe_batches(moment)[0], weights=point)[replica]
+        return moment.losses(probe_batch(moment), weights=point)[replica]
 
     return np.asarray(torch.autograd.functional.hessian(loss, flat(stacks)[replica]))
 
@@ -123,7 +123,7 @@ def full_hessian(moment: Moment, replica: int) -> np.ndarray:
 def whole_top(moment: Moment) -> Tensor:
     """The eigenvalue by our products, as many of them as it takes."""
     weights = flat(list(moment.weights.values()))
-    product = hessian_product(moment, probe_batches(moment)[0])
+    product = hessian_product(moment, probe_batch(moment))
     return top_eigenvalue(product, start_vector(weights), max_iterations=weights.shape[1], tolerance=1e-14).value
 
 
@@ -142,7 +142,7 @@ def test_of_a_network_it_is_the_top_eigenvalue_of_the_full_hessian(norm: str, mo
 
 def test_of_plain_batch_norm_it_is_that_of_torchs_own_layers(moment_of: MomentOf) -> None:
     moment = moment_of("batch", seeds=(3,), steps=4, model__hidden=[5], model__activation="sigmoid")
-    inputs, labels = probe_batches(moment)[0]
+    inputs, labels = probe_batch(moment)
     shapes = {name: stack[0].shape for name, stack in moment.weights.items()}
 
     def loss(vector: Tensor) -> Tensor:
@@ -170,7 +170,7 @@ def test_it_is_told_against_the_learning_rate_and_the_weights(moment_of: MomentO
 def test_of_least_squares_it_is_the_closed_form(moment_of: MomentOf) -> None:
     """Without hidden layers the loss is mean (w·x + b − y)², its Hessian 2 mean x̃ x̃ᵀ with x̃ = (x, 1)."""
     moment = moment_of("none", steps=1, model__hidden=[], task={"outputs": 1})
-    inputs = probe_batches(moment)[0].inputs.numpy()
+    inputs = probe_batch(moment).inputs.numpy()
     extended = np.hstack([inputs, np.ones((len(inputs), 1))])
     exact = np.linalg.eigvalsh(2 * extended.T @ extended / len(inputs))[-1]
     np.testing.assert_allclose(whole_top(moment), exact, rtol=1e-9)
