@@ -3,6 +3,7 @@
 import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields, is_dataclass, replace
+from functools import cache
 from math import isfinite
 from pathlib import PurePath
 from typing import Any, get_args, get_type_hints
@@ -322,8 +323,11 @@ def config_as_noted(values: Mapping[str, Any]) -> Config:
 
 
 def _built(schema: Any, values: Mapping[str, Any]) -> Any:
-    types = get_type_hints(schema)
+    types = _types(schema)
     return schema(**{name: _value(types[name], value) for name, value in values.items()})
+
+
+_types = cache(get_type_hints)
 
 
 def _value(declared: Any, value: Any) -> Any:

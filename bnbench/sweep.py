@@ -117,8 +117,8 @@ def note_finished(runs_dir: str, jobs: Sequence[Sequence[str]], finished: Sequen
     left = [job for job in jobs if job_key(job) not in keys]
     for number, job in enumerate(finished, start=len(left)):
         asked, key = job.note["asked"], job.note["key"]
-        command = command_of(job.overrides)
-        note_job(runs_dir, number, command, cells=job.cells, tuned=job.note["tuned"], asked=asked, key=key)
+        command, tuned = job.note["command"], job.note["tuned"]
+        note_job(runs_dir, number, command, cells=job.cells, tuned=tuned, asked=asked, key=key)
     return [*left, *(job.overrides for job in finished)]
 
 
@@ -251,7 +251,7 @@ def _scored(folders: set[Path], asked: Tracks) -> tuple[list[Record], Board | No
         return [], None, []
     own = load_records(*sorted(folders), check_history=False).records
     by_workload = united(*({record.workload_id: asked.get(record.cell_id, ())} for record in own))
-    runs = load_records(*sorted(folders | _references(folders)))
+    runs = load_records(*sorted(folders | _references(folders, workloads=set(by_workload))))
     tracks = {record.cell_id: by_workload.get(record.workload_id, ()) for record in runs.records}
     runs = replace(runs, records=in_tracks(runs.records, {**tracks, **asked}))
     found = answers(runs.records)
@@ -278,10 +278,10 @@ def board_command(records: Sequence[Record]) -> str:
     return f"The whole board: {shlex.join(command)} (every learning rate by itself: --track recipe)"
 
 
-def _references(folders: set[Path]) -> set[Path]:
-    """Return the cells of the reference that earlier sweeps trained on the workloads of these cells."""
-    workloads = {record.workload_id for record in load_records(*sorted(folders), check_history=False).records}
-    beside = {path for folder in folders for path in folder.parent.glob("*-none-*") if path.is_dir()}
+def _references(folders: set[Path], *, workloads: set[str]) -> set[Path]:
+    """Return the cells of the reference that earlier sweeps trained on these workloads."""
+    runs_dirs = {folder.parent for folder in folders}
+    beside = {path for runs_dir in runs_dirs for path in runs_dir.glob("*-none-*") if path.is_dir()}
     found = load_records(*sorted(beside - folders), check_history=False).records if beside - folders else []
     return {record.path.parent for record in found if record.workload_id in workloads}
 
