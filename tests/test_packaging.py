@@ -62,8 +62,9 @@ def test_wheel_holds_the_configuration_and_the_type_marker(wheel: Path) -> None:
     assert expected <= packed
     page = {
         path.relative_to(REPOSITORY).as_posix()
+        for report in ("reports/page", "claims/report")
         for folder in ("assets", "templates")
-        for path in (REPOSITORY / "bnbench/reports/page" / folder).iterdir()
+        for path in (REPOSITORY / "bnbench" / report / folder).iterdir()
     }
     assert {path.rpartition(".")[2] for path in page} == {"css", "js", "jinja"}
     assert page <= packed

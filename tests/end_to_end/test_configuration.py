@@ -147,10 +147,10 @@ def test_experiment_begins_with_the_command_that_runs_it(experiment: str) -> Non
 
 
 def sweep_of(experiment: str) -> list[tuple[str, ...]]:
-    """The jobs of an experiment: what its sweep sets in each. Of a suite every workload and every norm is in one."""
+    """The jobs of an experiment: what its sweep sets in each. Of a suite or a claim's every choice is in one."""
     swept = written("experiment", experiment).get("hydra", {}).get("sweeper", {}).get("params", {})
     choices = [[f"{key}={value}" for value in str(values).split(",")] for key, values in swept.items()]
-    if experiment.startswith("suite_"):
+    if experiment.startswith(("suite_", "claim")):
         jobs = range(max(map(len, choices)))
         return [tuple(values[job % len(values)] for values in choices) for job in jobs]
     return list(product(*choices))
