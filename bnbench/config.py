@@ -79,6 +79,8 @@ class ScheduleConfig:
 class TrainerConfig:
     """What it runs on: accelerator, devices on each of how many nodes, numeric precision, threads of one operation.
 
+    `compile` has torch.compile make the forward and backward pass: other last digits, so other cells.
+
     More than one device is one process each, with a part of every batch; `sync_batch_statistics` has norms take their
     statistics over all of it. A process that waits for the others longer than `timeout_seconds` fails.
     """
@@ -88,6 +90,7 @@ class TrainerConfig:
     devices: int = 1
     num_nodes: int = 1
     precision: str = "32"
+    compile: bool = False
     threads: int = 1
     sync_batch_statistics: bool = True
     timeout_seconds: float = 1800.0

@@ -37,7 +37,7 @@ INTRODUCTION_DEFAULTS: dict[str, dict[str, Any]] = {
         "clip_gradient_norm": None,
     },
     "schedule": {"gamma": 0.1, "every_steps": 1000},
-    "trainer": {"precision": "32"},
+    "trainer": {"precision": "32", "compile": False},
     "norm.batch": {
         "momentum": 0.1,
         "eps": 1e-5,

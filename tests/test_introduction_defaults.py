@@ -14,8 +14,8 @@ from bnbench.records import canonical_json
 from bnbench.training.cells import DATASET_KEYS
 
 SCHEMAS: dict[str, type[Any]] = {"model": ModelConfig, "optimizer": OptimizerConfig, "schedule": ScheduleConfig}
-# the only option of the trainer that decides a result: the others say where it runs
-DECIDING = {"dataset": {*DATASET_KEYS}, "trainer": {"precision"}}
+# the only options of the trainer that decide a result: the others say where it runs
+DECIDING = {"dataset": {*DATASET_KEYS}, "trainer": {"precision", "compile"}}
 
 
 def defaults_of(schema: type[Any]) -> dict[str, Any]:
@@ -39,7 +39,7 @@ def test_options_of_a_data_set_that_decide_are_all_listed_and_no_other() -> None
     assert set(INTRODUCTION_DEFAULTS["dataset"]) == set(defaults_of(DatasetConfig)) & DECIDING["dataset"]
 
 
-def test_only_precision_of_the_trainer_decides() -> None:
+def test_only_precision_and_compilation_of_the_trainer_decide() -> None:
     assert set(INTRODUCTION_DEFAULTS["trainer"]) == DECIDING["trainer"]
 
 
@@ -82,7 +82,7 @@ def test_values_at_introduction_are_frozen() -> None:
         "optimizer": '{"betas":[0.9,0.999],"clip_gradient_norm":null,"eps":1e-08,"momentum":0.9,"nesterov":false,'
         '"weight_decay":0}',
         "schedule": '{"every_steps":1000,"gamma":0.1}',
-        "trainer": '{"precision":"32"}',
+        "trainer": '{"compile":false,"precision":"32"}',
     }
     found = {group: canonical_json(options) for group, options in INTRODUCTION_DEFAULTS.items()}
     assert {group: found[group] for group in frozen} == frozen

@@ -144,7 +144,9 @@ def workload_identity(config: Config, task: Task) -> dict[str, Any]:
         "optimizer": _without_defaults("optimizer", used_options("optimizer", asdict(config.optimizer))),
         "schedule": _without_defaults("schedule", used_options("schedule", asdict(config.schedule))),
         "budget": asdict(config.budget),
-        "trainer": _without_defaults("trainer", {"precision": config.trainer.precision}),
+        "trainer": _without_defaults(
+            "trainer", {"precision": config.trainer.precision, "compile": config.trainer.compile}
+        ),
     }
     if statistics_are_local(config.trainer):
         identity["trainer"]["world_size"] = num_ranks(config.trainer)

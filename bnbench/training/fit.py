@@ -22,6 +22,7 @@ from bnbench.norms import ChosenNorm
 from bnbench.training.allocation import keep_freed_memory
 from bnbench.training.cells import refuse_unused
 from bnbench.training.checkpoint import Checkpoint, Saved
+from bnbench.training.compiled import check_compile, say_not_compiled
 from bnbench.training.data_order import DataOrder
 from bnbench.training.diagnostics.asked import asked_diagnostics
 from bnbench.training.diagnostics.examination import examination_of
@@ -87,6 +88,8 @@ def check_training(config: Config, task: Task, norm: ChosenNorm) -> None:
             f"{norm.norm.minimum_batch} rows"
         )
     check_ranks(config, norm)
+    if config.trainer.compile:
+        check_compile(config.trainer, network_of(config, task, norm))
 
 
 def may_stack(config: Config, task: Task, norm: ChosenNorm) -> bool:
@@ -133,7 +136,10 @@ def fit(
             for build in (partial(network_of, config, task, norm), spread_network)
         )
         check_spread(whole, parted, group, inputs=_first_batch(config, task), name=norm.entry)
-    replicas = Replicas([spread_network(seed) for seed in seeds], stacked=stacked, seeds=seeds)
+    if config.trainer.compile and not stacked:
+        say_not_compiled("replicas that run one after another are not compiled")
+    networks = [spread_network(seed) for seed in seeds]
+    replicas = Replicas(networks, stacked=stacked, seeds=seeds, compiled=config.trainer.compile)
     module = ReplicaTraining(
         replicas,
         task,

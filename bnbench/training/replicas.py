@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from torch.utils._pytree import tree_flatten, tree_unflatten
 
 from bnbench.models import decaying_parameters
+from bnbench.training.compiled import CompiledRun
 from bnbench.training.skeleton import Names, Place, Skeleton
 
 
@@ -18,13 +19,24 @@ class Replicas(nn.Module):
 
     One path for every R, a stack of one included, so that replica k is the run of its seed alone, bit for bit on the
     CPU. `stacked=False` runs one replica after another instead, for networks that `vmap` cannot take; each then keeps
-    its own state of torch's global generator, should the network draw from it.
+    its own state of torch's global generator, should the network draw from it. With `compiled` a stack trains by
+    `torch.compile`; then the last bits of a replica may depend on its company.
     """
 
-    def __init__(self, networks: Sequence[nn.Module], *, stacked: bool = True, seeds: Sequence[int] = ()) -> None:
+    def __init__(
+        self,
+        networks: Sequence[nn.Module],
+        *,
+        stacked: bool = True,
+        seeds: Sequence[int] = (),
+        compiled: bool = False,
+    ) -> None:
         super().__init__()
         self.stacked = stacked
         self._skeleton = Skeleton(networks[0])
+        self._run = torch.vmap(self._skeleton, randomness="error")
+        # in training only: evaluations, of other numbers of rows, are what they are without
+        self._run_in_training = CompiledRun(self._run) if compiled and stacked else self._run
         self.parameter_names: Names = self._skeleton.parameter_names
         self.buffer_names: Names = self._skeleton.buffer_names
         self.parameters_stacked = nn.ParameterList(
@@ -80,8 +92,9 @@ class Replicas(nn.Module):
         if inputs.dim() == 2:
             # seen by all: as R batches, or the stack would be folded into one product, rounded as its size has it
             inputs = inputs.expand(self.count, *inputs.shape)
-        run = torch.vmap(self._skeleton, randomness="error")
-        return run(list(self.parameters_stacked), self.buffers_stacked, inputs)
+        run = self._run_in_training if self.training else self._run
+        outputs, buffers = run(list(self.parameters_stacked), self.buffers_stacked, inputs)
+        return outputs, buffers
 
     def _run_one_by_one(self, inputs: Tensor) -> tuple[Tensor, tuple[Tensor, ...]]:
         # unbind, not select: its gradient is one stack instead of R zero-filled copies; cloned, as its views cannot be
