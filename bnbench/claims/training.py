@@ -15,7 +15,7 @@ from bnbench.records import Record, digest, load_records
 from bnbench.scoring.entry_curves import RESERVED_SEEDS
 
 RECORDS_FOLDER = "records"
-LINES_OF_AN_ERROR = 12
+LINES_OF_AN_ERROR = 8
 
 
 def train_records(
@@ -89,6 +89,7 @@ def _of_seeds(record: Record, wanted: set[int]) -> Record:
 def _run(command: Sequence[str], say: Callable[[str], None]) -> None:
     """Run a training command, hand on how far its sweep is; raises UserError with its last lines where it fails."""
     last: deque[str] = deque(maxlen=LINES_OF_AN_ERROR)
+    troubles: list[str] = []  # the last lines may be those of the board, which says nothing of what went wrong
     with subprocess.Popen(
         command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, encoding="utf-8", errors="replace"
     ) as process:
@@ -97,11 +98,13 @@ def _run(command: Sequence[str], say: Callable[[str], None]) -> None:
                 text = line.strip()
                 if text:
                     last.append(text)
+                if any(word in text.lower() for word in ("fail", "refused", "error")):
+                    troubles.append(text)
                 if text.startswith("sweep:"):
                     say(text)
         except KeyboardInterrupt:
             process.wait()  # it was interrupted as well, and keeps what is finished
             raise
     if process.returncode:
-        said = "\n  ".join(last)
+        said = "\n  ".join([*troubles[:LINES_OF_AN_ERROR], *(text for text in last if text not in troubles)])
         raise UserError(f"training failed (exit code {process.returncode}): {join(command)}\n  {said}")

@@ -67,7 +67,7 @@ def view_of(result: Result, *, is_current: bool) -> View:
         kind=result.verdict.value,
         measured=plain(result.key_figure),
         sentence=plain(result.sentence),
-        cost=cost_in_words(result.seconds, result.cost),
+        cost=cost_in_words(result.seconds, result.cost, trains=result.experiment is not None),
         command=plain(result.command),
         facts=tuple((name, plain(told)) for name, told in facts),
         columns=COLUMNS,
@@ -105,9 +105,10 @@ def cited(paper: Paper) -> str:
     return f"{', '.join(each for each in said if each)}."
 
 
-def cost_in_words(seconds: float, cost: Cost) -> str:
+def cost_in_words(seconds: float, cost: Cost, *, trains: bool) -> str:
     """Return how long it took, and what a quiet machine takes in both settings."""
-    return f"{seconds:.0f} s here; on two quiet cores about {_minutes(cost.quick)} quick, {_minutes(cost.full)} full"
+    here = f"{seconds:.0f} s here{' (without what had been trained before)' if trains else ''}"
+    return f"{here}; on two quiet cores about {_minutes(cost.quick)} quick, {_minutes(cost.full)} full"
 
 
 def verdicts_counted(results: Sequence[Result]) -> str:
