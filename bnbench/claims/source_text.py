@@ -31,7 +31,8 @@ PAPER = Paper(
 )
 PROTOCOL = (
     "Six real data sets × five norms and none: relu 100-100-100, plain gradient descent, batches of 60, 2,000 steps "
-    "(quick: 400), seven learning rates from 0.003 to 3; paired seeds share initial weights and data order."
+    "(quick: 400), seven learning rates from 0.003 to 3; paired seeds share initial weights and data order. The three "
+    "claims share one training."
 )
 
 Floats = NDArray[np.floating[Any]]

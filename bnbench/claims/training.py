@@ -65,8 +65,9 @@ def _trained(
 
 
 def records_folder(experiment: str, overrides: Sequence[str]) -> str:
-    """Return the folder's name: another text of the experiment, or other overrides, have other records."""
-    asked = {"experiment": experiment_file(experiment).read_text(encoding="utf-8"), "overrides": list(overrides)}
+    """Return the folder's name: another experiment, in what is no comment, or other overrides have other records."""
+    lines = experiment_file(experiment).read_text(encoding="utf-8").splitlines()
+    asked = {"experiment": [line for line in lines if not line.startswith("#")], "overrides": list(overrides)}
     return f"{experiment}-{digest(asked, length=8)}"
 
 
