@@ -86,6 +86,13 @@ class Race:
         )
 
 
+def ratios(races: Sequence[Race]) -> Iterator[tuple[str, Interval]]:
+    """Yield the name of every part with none's steps ÷ the norm's."""
+    for norm in NORMS:
+        for race in races:
+            yield part_name(norm, race.dataset), ratio(race.reference, race.chosen(norm))
+
+
 def slower(plain: Times) -> Times:
     """Return the times of one that takes half as many steps again, within the same budget."""
     taken = plain.steps * SLOWED
@@ -128,6 +135,11 @@ def interval_of(measured: Measured, dataset: str) -> Interval:
 def remarks(races: Sequence[Race]) -> Iterator[str]:
     """Say which learning rates were chosen, and what remains of the difference at the rate that suits none."""
     yield "Secondary: learning rates chosen, and speed at the one that suits none best."
+    cadence = races[0].workload.curves.rules.eval_every_steps
+    steps = ", ".join(f"{float(race.reference.steps.mean()):.0f} on {race.dataset}" for race in races)
+    yield f"Steps without a norm: {steps}; evaluated every {cadence}, and finer than that nothing is told apart."
+    unknown = sum(value.low is None and value.high is None for _, value in ratios(races))
+    yield f"{unknown} of {len(NORMS) * len(races)} intervals are unknown, since some seeds of both never get there."
     base = {race.dataset: race.rate(REFERENCE) for race in races}
     yield f"none: at {', '.join(f'{rate:g} on {name}' for name, rate in base.items())}."
     for norm in NORMS:
