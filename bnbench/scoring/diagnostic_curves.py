@@ -70,6 +70,8 @@ def _curves(tables: Sequence[pa.Table], *, seeds: NDArray[np.int64]) -> Iterator
 def _groups(kinds: NDArray[np.int64]) -> list[tuple[int, NDArray[np.intp]]]:
     """Return the first row and all rows of every kind, in the order of the first ones."""
     _, first, inverse = np.unique(kinds, return_index=True, return_inverse=True)
+    if not len(first):  # nothing is one part for np.split
+        return []
     rows = np.split(np.argsort(inverse, kind="stable"), np.cumsum(np.bincount(inverse))[:-1])
     return sorted(((int(start), own) for start, own in zip(first, rows, strict=True)), key=lambda each: each[0])
 

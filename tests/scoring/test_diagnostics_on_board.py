@@ -59,6 +59,14 @@ def test_all_records_of_an_entry_are_read_once_for_all_levels(cell: Cell, runs_d
     assert (diagnosis.curves[0].median.tolist(), diagnosis.curves[0].num_seeds) == ([2.0], 3)
 
 
+def test_without_a_row_of_the_seeds_that_count_there_is_no_curve_but_the_reasons(cell: Cell, runs_dir: Path) -> None:
+    left_out = {"units": "2 processes trained this together"}
+    cell("none", {0: 50, 2_000_000: 50}, diagnostics=[(2_000_000, 0, "", "sharpness", 9.0)], left_out=left_out)
+    (diagnosis,) = score(load_records(runs_dir), curves=True).diagnoses
+    assert diagnosis.curves == ()
+    assert diagnosis.left_out == (("units", "2 processes trained this together"),)
+
+
 def test_a_board_holds_none_unless_asked_for_and_of_the_rows_that_are_shown(cell: Cell, runs_dir: Path) -> None:
     for entry in ("none", "batch", "rms"):
         cell(entry, [50] * 2, diagnostics=[(seed, 0, "", "sharpness", 1.0) for seed in (0, 1)])
