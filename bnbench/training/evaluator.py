@@ -218,7 +218,10 @@ class Evaluator(lightning.Callback):
                 module.data,
                 step=step,
                 members=self._members,
-                learning_rates=torch.from_numpy(observation.learning_rate),
+                # of the step that was made: after the last one a schedule may stand at 0
+                learning_rates=torch.from_numpy(
+                    self._learning_rates[self._members] * module.schedule(max(step - 1, 0))
+                ),
             )
             self.trajectory.diagnosed = self._examination.diagnosed
         for observer in self._observers:

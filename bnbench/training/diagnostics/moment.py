@@ -46,7 +46,7 @@ class Moment:
     """One evaluation as a diagnostic sees it. Every tensor has the replicas in front, R of them.
 
     `minibatch` is that of the last step, at step 0 that of the first; `probe` are fixed rows of the training part, the
-    same for all replicas, norms and evaluations. `learning_rates` (R,) are those of the next step.
+    same for all replicas, norms and evaluations. `learning_rates` (R,) are those of the last step too.
     `weights_before` are the trained weights before the last step, None at step 0. `memory` is what this diagnostic left
     here at the evaluation before: tensors with the replicas in front, which follow when replicas leave.
 

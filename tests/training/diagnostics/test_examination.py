@@ -101,6 +101,14 @@ def test_what_does_not_apply_is_left_out_before_it_is_asked(plant: Any, train: C
     assert run.trajectory.diagnosed.left_out == {"choosy": "2 layers are too many"}
 
 
+def test_the_rate_is_that_of_the_step_that_was_made(plant: Any, train: Callable[..., Any]) -> None:
+    """A cosine schedule stands at 0 after the last step; steps 3 and 6 were made at its factors of 2 and 5 steps."""
+    plant("rate", lambda moment: [Measurement("rate", "", moment.learning_rates.clone())])
+    diagnosed = train((0, 1), diagnostics=["rate"], change=lambda *_: None).trajectory.diagnosed
+    expected = [0.1 * (1 + np.cos(np.pi * made / 6)) / 2 for made in (0, 2, 5)]
+    np.testing.assert_allclose([one.values for one in diagnosed.readings], np.outer(expected, [1, 1]), rtol=1e-6)
+
+
 @pytest.mark.parametrize("shape", [(), (1,), (2, 1), (3,)])
 def test_other_than_one_number_per_replica_is_a_failure(shape: Any, plant: Any, train: Callable[..., Any]) -> None:
     plant("misshapen", lambda _: [Measurement("wrong", "", torch.zeros(shape))])
