@@ -1,8 +1,8 @@
 """Mirrors of the curves in Weights & Biases, TensorBoard or CSV. The run record is the truth; a mirror may fail."""
 
 import warnings
+from bisect import bisect, bisect_left
 from collections.abc import Callable, Mapping, Sequence
-from itertools import takewhile
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -159,7 +159,9 @@ class Mirror:
 def _means(diagnosed: Diagnosed, step: int, members: Integers) -> dict[str, float]:
     """Return the mean over seeds of everything measured at a step, as diagnostics/<layer>/<name>."""
     means = {}
-    for reading in takewhile(lambda reading: reading.step == step, reversed(diagnosed.readings)):
+    # by step they are in order; one taken up from a checkpoint is told of its earlier evaluations too
+    first, last = (side(diagnosed.readings, step, key=lambda reading: reading.step) for side in (bisect_left, bisect))
+    for reading in diagnosed.readings[first:last]:
         values = reading.values[np.isin(reading.members, members) & np.isfinite(reading.values)]
         if len(values):
             means["/".join(filter(None, ("diagnostics", reading.layer, reading.name)))] = float(values.mean())

@@ -18,6 +18,7 @@ from bnbench.records import load_records
 from bnbench.sweep import summarise_record
 from bnbench.train import observers
 from bnbench.training import mirror
+from bnbench.training.diagnostics.readings import Diagnosed, Reading
 from bnbench.training.job import run_job
 
 READER = Path(__file__).with_name("wandb_file.py")
@@ -192,3 +193,15 @@ def test_diagnostics_are_mirrored_as_means_over_the_seeds_of_the_cell(configure:
             curve = f"diagnostics/{layer}/{name}" if layer else f"diagnostics/{name}"
             assert float(mirrored[step][curve]) == pytest.approx(mean)
         assert mirrored[0]["diagnostics/hidden.0/activation_drift"] == ""
+
+
+def test_a_mirror_that_is_told_of_earlier_evaluations_has_their_diagnostics() -> None:
+    """As one is where training goes on from a checkpoint: by then everything that was found is there."""
+    found = [
+        Reading(step, np.array([0, 1]), "units", "dead_units", layer, np.array([step, place]))
+        for step in (0, 3, 6)
+        for place, layer in enumerate(("hidden.0", "hidden.1"))
+    ]
+    means = [mirror._means(Diagnosed(("units",), readings=found), step, np.array([0])) for step in (0, 1, 3, 6)]
+    told = [{f"diagnostics/hidden.{place}/dead_units": step for place in (0, 1)} for step in (0.0, 3.0, 6.0)]
+    assert means == [told[0], {}, *told[1:]]
