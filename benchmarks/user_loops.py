@@ -73,6 +73,7 @@ def lightning_loop(task: Task, steps: int, *, torchmetrics: bool) -> Cost:
         # data in memory need no worker processes, and a short window holds fewer steps than lie between two rows of CSV
         warnings.filterwarnings("ignore", message=".*does not have many workers.*")
         warnings.filterwarnings("ignore", message=".*smaller than the logging interval.*")
+        warnings.filterwarnings("ignore", message=".*`srun` command is available.*")
         trainer = lightning.Trainer(
             accelerator="cpu",
             devices=1,

@@ -1,6 +1,5 @@
 """A stack's forward and backward pass through `torch.compile`, where that can be had and changes no draw."""
 
-import warnings
 from collections.abc import Callable
 from typing import Any
 
@@ -39,29 +38,25 @@ def _draws(module: nn.Module) -> bool:
     return probability > 0 and any(isinstance(child, CounterRandom) for child in module.children())
 
 
-def say_not_compiled(reason: str) -> None:
-    """Warn that a run that was to be compiled is not."""
-    warnings.warn(f"trainer.compile=true, but trained without: {reason}", stacklevel=3)
-
-
 class CompiledRun:
-    """What a function returns, from code that is compiled at the first call; by the function itself if that fails.
+    """What a function returns, from code that is compiled at the first call.
 
-    The whole of it is compiled or nothing. A stack that replicas leave is compiled once more, for any size.
+    The whole of it is compiled or nothing. A stack that replicas leave is compiled once more, for any size. Raises
+    RuntimeError where it cannot be compiled: what it would give without is the result of another cell.
     """
 
     def __init__(self, run: Callable[..., Any]) -> None:
         self._run = run
-        self._compiled: Callable[..., Any] | None = torch.compile(run, fullgraph=True)
+        self._compiled: Callable[..., Any] = torch.compile(run, fullgraph=True)
 
     def __call__(self, *arguments: Any) -> Any:
-        """Return the results; one warning says if they are not compiled, and why."""
-        if self._compiled is not None:
-            try:
-                return self._compiled(*arguments)
-            except Exception as error:
-                # compilation fails before anything runs; what fails as it runs fails again below
-                self._compiled = None
-                reason = " ".join(str(error).split())[:200]
-                say_not_compiled(f"torch.compile failed: {type(error).__name__}: {reason}")
-        return self._run(*arguments)
+        """Return the results."""
+        try:
+            return self._compiled(*arguments)
+        except Exception as error:
+            self._run(*arguments)  # what fails without the compiler too is not its failure
+            reason = " ".join(str(error).split())[:200]
+            raise RuntimeError(
+                f"trainer.compile=true: torch.compile failed ({type(error).__name__}: {reason}); "
+                "expected a C++ compiler and a norm that can be compiled, or trainer.compile=false"
+            ) from error

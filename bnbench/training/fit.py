@@ -22,7 +22,7 @@ from bnbench.norms import ChosenNorm
 from bnbench.training.allocation import keep_freed_memory
 from bnbench.training.cells import refuse_unused
 from bnbench.training.checkpoint import Checkpoint, Saved
-from bnbench.training.compiled import check_compile, say_not_compiled
+from bnbench.training.compiled import check_compile
 from bnbench.training.data_order import DataOrder
 from bnbench.training.diagnostics.asked import asked_diagnostics
 from bnbench.training.diagnostics.examination import examination_of
@@ -119,7 +119,7 @@ def fit(
     leave.
 
     Raises KeyboardInterrupt on Ctrl-C, whatever Lightning makes of it; Preempted once it has left its state; UserError
-    where a file that rows were cut from has changed meanwhile.
+    where a file that rows were cut from has changed meanwhile, or replicas that do not stack are to be compiled.
     """
     found = checkpoint.read() if checkpoint is not None else None
     saved = found if isinstance(found, Saved) else None
@@ -137,7 +137,10 @@ def fit(
         )
         check_spread(whole, parted, group, inputs=_first_batch(config, task), name=norm.entry)
     if config.trainer.compile and not stacked:
-        say_not_compiled("replicas that run one after another are not compiled")
+        raise UserError(
+            f"trainer.compile=true with norm '{norm.entry}', whose replicas run one after another: these are not "
+            "compiled; expected trainer.compile=false"
+        )
     networks = [spread_network(seed) for seed in seeds]
     replicas = Replicas(networks, stacked=stacked, seeds=seeds, compiled=config.trainer.compile)
     module = ReplicaTraining(

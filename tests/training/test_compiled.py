@@ -1,4 +1,4 @@
-"""`trainer.compile`: the same training within rounding, refused where it would draw other numbers, never silent."""
+"""`trainer.compile`: the same training within rounding, refused where it would draw other numbers."""
 
 from collections.abc import Callable
 from typing import Any
@@ -62,10 +62,10 @@ def test_dropout_of_nothing_and_plain_norms_may_be_compiled(
     check_training(config, task_of(), choose_norm(config.norm))
 
 
-def test_where_it_cannot_be_compiled_one_warning_says_why_and_training_is_that_without(
-    train: Any, monkeypatch: pytest.MonkeyPatch, assert_same: Any
+def test_where_it_cannot_be_compiled_nothing_is_trained_in_its_name(
+    train: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    plain = train((0, 1), norm="batch", **SMALL)
+    """Its cell is one of compiled numbers: others must not stand in it."""
 
     def no_compiler(run: Any, **options: Any) -> Any:
         def failing(*arguments: Any) -> Any:
@@ -74,15 +74,12 @@ def test_where_it_cannot_be_compiled_one_warning_says_why_and_training_is_that_w
         return failing
 
     monkeypatch.setattr(torch, "compile", no_compiler)
-    with pytest.warns(UserWarning, match="trained without: torch.compile failed: RuntimeError: Invalid") as said:
-        fallen_back = train((0, 1), norm="batch", trainer__compile=True, **SMALL)
-    assert len(said) == 1
-    for replica in (0, 1):
-        assert_same(plain.numbers(replica), fallen_back.numbers(replica))
+    with pytest.raises(RuntimeError, match=r"torch.compile failed \(RuntimeError: Invalid.*or trainer.compile=false"):
+        train((0, 1), norm="batch", trainer__compile=True, **SMALL)
 
 
-def test_replicas_that_do_not_stack_are_told_and_trained(train: Any) -> None:
-    with pytest.warns(UserWarning, match="trained without: replicas that run one after another"):
+def test_replicas_that_do_not_stack_are_refused(train: Any) -> None:
+    with pytest.raises(UserError, match="norm 'batch', whose replicas run one after another"):
         train((0,), norm="batch", stacked=False, trainer__compile=True, **SMALL)
 
 
@@ -92,7 +89,7 @@ def test_what_fails_as_it_runs_fails_as_ever(monkeypatch: pytest.MonkeyPatch) ->
     def wrong(*arguments: Any) -> Any:
         raise ValueError("mine")
 
-    with pytest.warns(UserWarning, match="mine"), pytest.raises(ValueError, match="mine"):
+    with pytest.raises(ValueError, match="mine"):
         CompiledRun(wrong)()
 
 
