@@ -83,6 +83,13 @@ def best_rate(runs: Sequence[Trained], name: str) -> Trained:
     return max(named(runs, name), key=lambda each: float(each.final.mean()))
 
 
+def rate_in_words(run: Trained, runs: Sequence[Trained]) -> str:
+    """Return the learning rate of these runs, and whether those tried under this name end with it."""
+    rates = [each.rate for each in named(runs, run.name)]
+    ends = {rates[0]: ", the smallest tried", rates[-1]: ", the largest tried"} if len(rates) > 1 else {}
+    return f"{run.rate:g}{ends.get(run.rate, '')}"
+
+
 def steps_to(run: Trained, level: Floats, *, values: Floats | None = None) -> Times:
     """Return the first evaluation at which each seed is at its own `level` (seeds,) or above.
 

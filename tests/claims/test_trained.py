@@ -15,6 +15,7 @@ from bnbench.claims.trained import (
     best_rate,
     curve,
     named,
+    rate_in_words,
     ratio_of_steps,
     ratio_to_slower,
     steps_to,
@@ -117,6 +118,8 @@ def test_the_best_rate_is_that_of_the_best_mean_at_the_end_and_the_smaller_in_a_
     )
     assert [run.rate for run in named(runs, "batch")] == [0.2, 0.4, 0.8]
     assert best_rate(runs, "batch").rate == 0.2  # 0.65, as at 0.8; the peak of 0.9 at 0.4 did not last
+    assert rate_in_words(best_rate(runs, "batch"), runs) == "0.2, the smallest tried"
+    assert [rate_in_words(run, runs) for run in runs[1:]] == ["0.4", "0.8, the largest tried", "0.1"]
     with pytest.raises(ValueError, match="no runs of 'layer' among those of"):
         best_rate(runs, "layer")
 

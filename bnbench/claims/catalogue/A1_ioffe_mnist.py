@@ -13,6 +13,7 @@ from bnbench.claims.trained import (
     best_rate,
     curve,
     named,
+    rate_in_words,
     ratio_of_steps,
     ratio_to_slower,
     steps_to,
@@ -35,15 +36,17 @@ def measure(setting: Setting) -> Measured:
         miniature=("budget.max_steps=300", "optimizer.lr=[0.1,0.5]"), quick=(), full=("budget.max_steps=50000",)
     )
     cadence = setting.choose(miniature={"digits": 10}, quick={MNIST: 50, FASHION: 100}, full={MNIST: 250, FASHION: 500})
-    records = [
-        setting.train("claim_a1_ioffe_mnist", f"dataset={dataset}", f"budget.eval_every_steps={every}", *overrides)
+    records = {
+        dataset: setting.train(
+            "claim_a1_ioffe_mnist", f"dataset={dataset}", f"budget.eval_every_steps={every}", *overrides
+        )
         for dataset, every in cadence.items()
-    ]
+    }
     values: dict[str, Values] = {}
     series: dict[str, Floats] = {}
     remarks: list[str] = []
     # in miniature digits stand for both
-    for dataset, own in zip(DATASETS, cycle(records), strict=False):
+    for dataset, (trained_on, own) in zip(DATASETS, cycle(records.items()), strict=False):
         runs = trained(own)
         none, batch = best_rate(runs, "none"), best_rate(runs, "batch")
         steps = steps_to(none, none.final)
@@ -52,7 +55,11 @@ def measure(setting: Setting) -> Measured:
         values[f"drift_{dataset}"] = drift(own, batch) / drift(own, none)
         series |= {f"steps {dataset}": steps.steps.astype(np.float64), "step": none.steps.astype(np.float64)}
         series |= {f"{run.name}, rate {run.rate:g}": 100 * run.metric for run in runs}
-        remarks += at_equal_rates(dataset, runs)
+        remarks.append(
+            f"{trained_on}: the best learning rate is {rate_in_words(none, runs)}, without a norm and "
+            f"{rate_in_words(batch, runs)}, with batch norm."
+        )
+        remarks += at_equal_rates(trained_on, runs)
     return Measured(values=values, series=series, remarks=tuple(remarks))
 
 
@@ -85,10 +92,10 @@ def at_equal_rates(dataset: str, runs: Sequence[Trained]) -> list[str]:
     said = []
     for none, batch in zip(named(runs, "none"), named(runs, "batch"), strict=True):
         ratio = ratio_of_steps(steps_to(none, none.final), steps_to(batch, none.final)).estimate
+        times = "unknown" if ratio is None else f"{ratio:.2g}"
         said.append(
             f"{dataset}, both at {none.rate:g}: test accuracy {100 * none.score.mean():.3g} % without a norm, "
-            f"{100 * batch.score.mean():.3g} % with; {'no ratio' if ratio is None else f'{ratio:.2g} times'} the steps "
-            "without it."
+            f"{100 * batch.score.mean():.3g} % with; steps without a norm over steps with: {times}."
         )
     return said
 

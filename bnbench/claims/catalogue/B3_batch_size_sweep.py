@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from bnbench.claims.claim import Claim, Control, Cost, Figure, Measured, Paper, Part, Region, Setting, Values
-from bnbench.claims.trained import Floats, Trained, best_rate, curve, named, trained
+from bnbench.claims.trained import Floats, Trained, best_rate, curve, named, rate_in_words, trained
 
 NORMS = ("batch", "group")
 REFERENCE, SMALLEST = 32, 2
@@ -32,15 +32,15 @@ def measure(setting: Setting) -> Measured:
     return Measured(
         values={"three_times": excess(lost["batch"], lost["group"]), "more": lost["batch"] - lost["group"]},
         series={"batch size": batch_sizes, "lost by group norm": lost["group"], **errors},
-        remarks=tuple(remark(norm, lost[norm], best_rate(runs[REFERENCE], norm)) for norm in NORMS),
+        remarks=tuple(remark(norm, lost[norm], runs[REFERENCE]) for norm in NORMS),
     )
 
 
-def remark(norm: str, lost: Floats, reference: Trained) -> str:
+def remark(norm: str, lost: Floats, reference: Sequence[Trained]) -> str:
     """Return a sentence on one norm."""
     return (
         f"{norm.capitalize()} norm lost {lost.mean():.3g} points of test accuracy from batch size {REFERENCE}, where "
-        f"its best learning rate was {reference.rate:g}, to {SMALLEST}."
+        f"its best learning rate was {rate_in_words(best_rate(reference, norm), reference)}, to {SMALLEST}."
     )
 
 
