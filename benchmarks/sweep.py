@@ -28,6 +28,7 @@ from bnbench.datasets import load
 from bnbench.finished_jobs import job_key
 from bnbench.norms import choose_norm
 from bnbench.records import load_records, record_folder, write_record
+from bnbench.runs_commands.sweep_notes import SIZE_FILE
 from bnbench.training.cells import plan_cells
 
 REPOSITORY = Path(__file__).parent.parent
@@ -122,6 +123,7 @@ def write_finished(runs_dir: Path, rates: Sequence[float]) -> None:
     notes = sorted((runs_dir / "sweeps").glob("*/[0-9]*.json"))
     records = {record.cell_id: record for record in load_records(runs_dir).records}
     number = len(notes)
+    sources = json.loads((notes[0].parent / SIZE_FILE).read_text())["sources"]
     for path in notes:
         note = json.loads(path.read_text())
         record = records[note["cells"][0]["cell_id"]]
@@ -142,7 +144,7 @@ def write_finished(runs_dir: Path, rates: Sequence[float]) -> None:
             other = [f"optimizer.lr={rate:g}" if each.startswith("optimizer.lr=") else each for each in overrides]
             told = note["cells"][0] | {"cell_id": cell.cell_id, "folder": str(cell.folder)}
             asked = note["asked"] | {"config": as_dict(changed)}
-            written = note | {"job": number, "cells": [told], "asked": asked, "key": job_key(other)}
+            written = note | {"job": number, "cells": [told], "asked": asked, "key": job_key(other, sources=sources)}
             (path.parent / f"{number}.json").write_text(json.dumps(written))
             number += 1
 

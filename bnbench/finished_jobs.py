@@ -6,28 +6,21 @@ changed, the configuration is taken from there. All else is looked at anew: the 
 the records with all their rows.
 """
 
-import hashlib
-import inspect
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from importlib import metadata, resources
 from pathlib import Path
 from typing import Any
 
 from hydra._internal.core_plugins import basic_sweeper
-from hydra.core.config_store import ConfigStore
 from hydra.core.override_parser.types import Override
-from omegaconf import DictConfig, OmegaConf
 
-from bnbench import config as config_module
-from bnbench.config import Config, as_dict, config_as_noted
-from bnbench.datasets import Task, load, schema
+from bnbench.config import Config, as_dict, check_config, config_as_noted
+from bnbench.datasets import Task, load
 from bnbench.errors import UserError
 from bnbench.norms import choose_norm
 from bnbench.records import add_cells, canonical_json, digest
 from bnbench.records.check import read_json
-from bnbench.runs_commands.sweep_notes import SIZE_FILE
+from bnbench.runs_commands.sweep_notes import SIZE_FILE, SWEEPS_FOLDER
 from bnbench.sweep_size import all_jobs
 from bnbench.training.by_rows import fill_in_by_rows
 from bnbench.training.cells import Cell, index_of, plan_cells
@@ -35,21 +28,15 @@ from bnbench.training.job import CellReport
 
 # earlier sweeps whose notes are looked through; each holds those of all its jobs
 MOST_SWEEPS = 20
-# what is composed of something else than files and overrides: the time, the environment
-RESOLVED_ELSEWHERE = re.compile(r"\$\{\s*[\w.]+\s*:")
-OUR_CONFIGURATION = "config.yaml"  # resolves nothing that decides a result
-LAUNCHER = ("hydra/launcher=", "hydra.launcher.")
-SCHEMAS = (config_module, schema)
-DISTRIBUTIONS = ("hydra-core", "omegaconf")
 
 
 @dataclass(frozen=True)
 class FinishedJob:
-    """A job with nothing to train: its overrides, its cells, and what an earlier sweep noted of it."""
+    """A job with nothing to train: its overrides, its cells, and what else is noted of it, as `note_job` takes it."""
 
     overrides: Sequence[str]
     cells: list[CellReport]
-    note: Mapping[str, Any]
+    told: Mapping[str, Any]
 
 
 def leave_out(jobs: Sequence[FinishedJob]) -> None:
@@ -57,10 +44,10 @@ def leave_out(jobs: Sequence[FinishedJob]) -> None:
 
     Replaced in place: Hydra takes another sweeper from packages named hydra_plugins only.
     """
-    finished = frozenset(job_key(job.overrides) for job in jobs)
+    finished = frozenset(tuple(job.overrides) for job in jobs)
 
     def split(overrides: list[Override], max_batch_size: int | None) -> list[list[list[str]]]:
-        left = [job for job in all_jobs(overrides) if job_key(job) not in finished]
+        left = [job for job in all_jobs(overrides) if tuple(job) not in finished]
         size = max_batch_size or max(1, len(left))
         return [left[start : start + size] for start in range(0, len(left), size)]
 
@@ -69,50 +56,12 @@ def leave_out(jobs: Sequence[FinishedJob]) -> None:
     sweeper.split_arguments = staticmethod(split)
 
 
-def job_key(overrides: Sequence[str]) -> str:
-    """Return what a job is found again by among notes, which hold no value that may be a secret."""
-    return digest(list(overrides))
+def job_key(overrides: Sequence[str], *, sources: str | None) -> str | None:
+    """Return what a job is found again by among notes, which hold no value that may be a secret; None without sources.
 
-
-def sources_digest(config: DictConfig, jobs: Sequence[Sequence[str]]) -> str | None:
-    """Return a digest of all that decides what overrides are composed to; None where that cannot be told.
-
-    It covers the schema and what reads it, every yaml file that Hydra searches, and what plug-ins registered; not what
-    a file or an override takes from the environment or the clock: there is none for these.
+    `sources` are those of the moment at which the job was composed: a file may be edited under a sweep that runs.
     """
-    if any(RESOLVED_ELSEWHERE.search(override) for job in jobs for override in job):
-        return None
-    found = hashlib.sha256()
-    for name in DISTRIBUTIONS:
-        found.update(f"{name} {metadata.version(name)}\n".encode())
-    for module in SCHEMAS:
-        found.update(inspect.getsource(module).encode())
-    given = [str(override) for override in config.hydra.overrides.hydra]
-    # where jobs run decides nothing of what they are
-    found.update(canonical_json([each for each in given if not each.startswith(LAUNCHER)]).encode())
-    for source in config.hydra.runtime.config_sources:
-        if source.schema == "structured" or source.path == "hydra.conf":
-            continue
-        folder = _folder(source.schema, source.path)
-        if folder is None:
-            return None
-        for path in sorted(folder.rglob("*.yaml")):
-            text = path.read_bytes()
-            if path.name != OUR_CONFIGURATION and RESOLVED_ELSEWHERE.search(text.decode(errors="replace")):
-                return None
-            found.update(f"{path} {len(text)}\n".encode() + text)
-    for name, node in sorted(ConfigStore.instance().repo.get("norm", {}).items()):
-        found.update(f"{name}\n{OmegaConf.to_yaml(node.node)}".encode())
-    return found.hexdigest()
-
-
-def _folder(schema: str, path: str) -> Path | None:
-    if schema == "file":
-        return Path(path)
-    if schema != "pkg":
-        return None
-    folder = resources.files(path)
-    return folder if isinstance(folder, Path) else None
+    return None if sources is None else digest([sources, *overrides])
 
 
 def finished_jobs(sweeps: Path, jobs: Sequence[Sequence[str]], *, sources: str | None) -> list[FinishedJob]:
@@ -123,24 +72,23 @@ def finished_jobs(sweeps: Path, jobs: Sequence[Sequence[str]], *, sources: str |
     """
     if sources is None:
         return []
-    wanted = {job_key(job): job for job in jobs}
+    wanted = {str(job_key(job, sources=sources)): job for job in jobs}
     tasks: dict[str, Task] = {}
     notes = _notes(sweeps, frozenset(wanted), sources=sources)
     found: list[FinishedJob] = []
     indexes: dict[tuple[str, str], dict[str, Any]] = {}
     for key, job in wanted.items():
-        if (note := notes.get(key)) is None:
+        if key not in notes:
             continue
         try:
-            cells = _finished_cells(note, tasks)
-            reports = _reports(note, cells)
-        except (UserError, KeyError, TypeError, ValueError):
+            asked = _Asked.noted(notes[key])
+            cells = asked.finished_cells(tasks) if asked.is_of(job, sweeps) else []
+            reports = _reports(notes[key], cells)
+        except Exception:  # a stranger may have written the note, and the norm
             continue
-        if not reports:
-            continue
-        found.append(FinishedJob(job, reports, note))
-        place = (cells[0].config.runs_dir, note["asked"]["experiment"])
-        indexes.setdefault(place, {}).update(index_of(cells))
+        if cells:
+            found.append(FinishedJob(job, reports, {"key": key, **asked.told(cells[0])}))
+            indexes.setdefault((asked.config.runs_dir, asked.experiment), {}).update(index_of(cells))
     try:
         for (runs_dir, experiment), index in indexes.items():
             if experiment:
@@ -159,22 +107,44 @@ def _notes(sweeps: Path, keys: frozenset[str], *, sources: str) -> dict[str, Map
             continue
         for path in folder.glob("[0-9]*.json"):
             note = read_json(path)
-            if isinstance(note, dict) and note.get("key") in keys and not note.get("refusal"):
-                found.setdefault(note["key"], note)
+            if isinstance(note, dict) and str(note.get("key")) in keys and not note.get("refusal"):
+                found.setdefault(str(note["key"]), note)
         if len(found) == len(keys):
             break
     return found
 
 
-def _finished_cells(note: Mapping[str, Any], tasks: dict[str, Task]) -> list[Cell]:
-    """Return the cells of a noted job, none if one of them lacks a seed."""
-    config = config_as_noted(note["asked"]["config"])
-    task = _task(config, tasks)
-    cells = plan_cells(fill_in_by_rows(config, task), task, choose_norm(config.norm))
-    tuned = note["tuned"]
-    if tuned and tuned["workload"] != cells[0].workload_without_rate:
-        return []
-    return [] if any(cell.missing_seeds() for cell in cells) else cells
+@dataclass(frozen=True)
+class _Asked:
+    """What the overrides of a job were composed to, as a note tells it."""
+
+    config: Config
+    experiment: str
+
+    @classmethod
+    def noted(cls, note: Mapping[str, Any]) -> "_Asked":
+        asked = note["asked"]
+        config = config_as_noted(asked["config"])
+        check_config(config)
+        return cls(config, str(asked["experiment"]))
+
+    def is_of(self, job: Sequence[str], sweeps: Path) -> bool:
+        """Return whether it keeps to the folder of the sweep and imports nothing that the job does not name itself."""
+        class_paths = [path for path in (self.config.norm.get("class_path"), self.config.model.class_path) if path]
+        named = all(any(str(path) in override for override in job) for path in class_paths)
+        return named and Path(self.config.runs_dir) / SWEEPS_FOLDER == sweeps
+
+    def finished_cells(self, tasks: dict[str, Task]) -> list[Cell]:
+        """Return the cells, none if one of them lacks a seed."""
+        task = _task(self.config, tasks)
+        cells = plan_cells(fill_in_by_rows(self.config, task), task, choose_norm(self.config.norm))
+        return [] if any(cell.missing_seeds() for cell in cells) else cells
+
+    def told(self, cell: Cell) -> dict[str, Any]:
+        """Return what the next sweeps are told, and the end of this one on the tuned track."""
+        asked = {"config": as_dict(self.config), "experiment": self.experiment}
+        tuned = {"workload": cell.workload_without_rate, **asked} if self.config.track == "tuned" else None
+        return {"asked": asked, "tuned": tuned}
 
 
 def _task(config: Config, tasks: dict[str, Task]) -> Task:

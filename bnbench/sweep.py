@@ -17,9 +17,10 @@ from typing import Any
 from hydra.experimental.callback import Callback
 from omegaconf import DictConfig, open_dict, read_write
 
+from bnbench.configuration_sources import sources_digest
 from bnbench.dry_run import is_dry_run
 from bnbench.errors import UserError
-from bnbench.finished_jobs import FinishedJob, finished_jobs, job_key, leave_out, sources_digest
+from bnbench.finished_jobs import FinishedJob, finished_jobs, leave_out
 from bnbench.follower import Workers
 from bnbench.launchers import prepare_launcher
 from bnbench.records import Costs, Record, Runs, Tracks, digest, in_tracks, load_costs, load_records, united
@@ -60,7 +61,7 @@ class SweepEnd(Callback):
         self._take(config)  # also for the end of a sweep whose launcher breaks down
         if (size := size_of_sweep(config)) is not None:
             jobs = jobs_of_sweep(config)
-            sources = sources_digest(config, jobs)
+            sources = sources_digest(config.hydra, jobs)
             finished = finished_jobs(Path(config.runs_dir) / SWEEPS_FOLDER, jobs, sources=sources)
             begin_notes(notes_folder(config.runs_dir), size, sources=sources)
             SweepEnd.jobs = note_finished(config.runs_dir, jobs, finished)
@@ -113,12 +114,10 @@ def sweep_progress(runs_dir: str) -> SweepProgress:
 
 def note_finished(runs_dir: str, jobs: Sequence[Sequence[str]], finished: Sequence[FinishedJob]) -> list[Sequence[str]]:
     """Note the jobs that have nothing to train; return all of them by their numbers: these come after the others."""
-    keys = {job_key(job.overrides) for job in finished}
-    left = [job for job in jobs if job_key(job) not in keys]
+    known = {tuple(job.overrides) for job in finished}
+    left = [job for job in jobs if tuple(job) not in known]
     for number, job in enumerate(finished, start=len(left)):
-        asked, key = job.note["asked"], job.note["key"]
-        command, tuned = job.note["command"], job.note["tuned"]
-        note_job(runs_dir, number, command, cells=job.cells, tuned=tuned, asked=asked, key=key)
+        note_job(runs_dir, number, command_of(job.overrides), cells=job.cells, **job.told)
     return [*left, *(job.overrides for job in finished)]
 
 

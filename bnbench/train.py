@@ -23,6 +23,7 @@ from omegaconf import DictConfig, OmegaConf
 from bnbench.config import Config, as_dict, budget_of, read_config, typed_config
 from bnbench.config_errors import explain
 from bnbench.configuration_packages import CONF as CONF
+from bnbench.configuration_sources import sources_digest
 from bnbench.datasets import Task, load
 from bnbench.dry_run import PlannedJob, is_dry_run, plan_job, report_lines, take_dry_run
 from bnbench.finished_jobs import job_key
@@ -71,7 +72,8 @@ def job(composed: DictConfig) -> None:
     if is_dry_run():
         PLANNED.append(planned(composed, command))
         return
-    note = partial(note_job, composed.runs_dir, number, command, key=job_key(overrides))
+    key = job_key(overrides, sources=sources_digest(HydraConfig.get(), [overrides]))
+    note = partial(note_job, composed.runs_dir, number, command, key=key)
     try:
         with preemption.heeded():
             attempt(composed, note, command, experiment or "")

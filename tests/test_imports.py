@@ -47,6 +47,7 @@ LAYERS = (
         "sweep_size",
         "sweep_progress",
         "finished_jobs",
+        "configuration_sources",
     ),
     ("train", "leaderboard", "check", "cost", "fetch", "claims", "runs", "compare_norms"),
     ("", "__main__"),

@@ -110,3 +110,90 @@ def test_a_noted_configuration_comes_back_as_it_was(experiment: str, compose: Ca
     given = ("dataset.path=homes.csv", "dataset.target_column=price") if experiment == "my_table" else ()
     config = compose(f"+experiment={experiment}", "logger=none", *given)
     assert config_as_noted(json.loads(json.dumps(as_dict(config)))) == config
+
+
+def test_another_primary_configuration_is_noticed(command: Any) -> None:
+    (command.folder / "mine").mkdir()
+    for rate in (0.1, 0.2):
+        text = f"defaults: [config, _self_]\noptimizer:\n  lr: {rate}\n"
+        (command.folder / "mine" / f"own{rate}.yaml").write_text(text)
+    for rate in (0.1, 0.2):
+        run = command("-m", "norm=none,batch", "--config-dir", "mine", "--config-name", f"own{rate}")
+        assert (run.code, run.said.count("trained 2 seeds")) == (0, 2), run.said
+
+
+def test_a_changed_configuration_behind_a_link_is_noticed(command: Any) -> None:
+    (command.folder / "elsewhere").mkdir()
+    (command.folder / "mine").mkdir()
+    (command.folder / "mine" / "experiment").symlink_to(command.folder / "elsewhere")
+    for rate in (0.1, 0.2):
+        (command.folder / "elsewhere" / "own.yaml").write_text(f"# @package _global_\noptimizer:\n  lr: {rate}\n")
+        run = command("-m", "norm=none,batch", "+experiment=own", "--config-dir", "mine")
+        assert (run.code, run.said.count("trained 2 seeds")) == (0, 2), run.said
+
+
+def test_a_configuration_that_was_another_while_jobs_ran_is_composed_again(command: Any) -> None:
+    """The file is edited under a sweep that runs, and put back."""
+    (command.folder / "mine" / "experiment").mkdir(parents=True)
+    file, edited = command.folder / "mine" / "experiment" / "own.yaml", command.folder / "edited"
+    file.write_text("# @package _global_\noptimizer:\n  lr: 0.1\n")
+    (command.folder / "editing.py").write_text(
+        "from pathlib import Path\nfrom torch import nn\nOwn = nn.LayerNorm\n"
+        f"file, edited = Path({str(file)!r}), Path({str(edited)!r})\n"
+        "if not edited.exists():\n"
+        "    edited.write_text(file.read_text())\n"
+        "    file.write_text(file.read_text().replace('0.1', '0.2'))\n"
+    )
+    sweep = ("norm=custom", "norm.class_path=editing:Own", "model.dropout=0.0,0.1", "+experiment=own")
+    assert command("-m", *sweep, "--config-dir", "mine").code == 0
+    file.write_text(edited.read_text())
+    again = command("-m", *sweep, "--config-dir", "mine")
+    assert (again.code, again.said.count("nothing to train"), again.said.count("trained 2 seeds")) == (0, 1, 1)
+    assert {record.config["optimizer"]["lr"] for record in load_records(command.runs).records} == {0.1, 0.2}
+
+
+def test_a_primary_configuration_of_the_user_may_ask_the_environment(command: Any) -> None:
+    """Though ours, of the same name, asks it where Hydra keeps its files."""
+    shutil.copytree(CONF, command.folder / "mine")
+    file = command.folder / "mine" / "config.yaml"
+    file.write_text(
+        file.read_text().replace("diagnostics: []", "diagnostics: []\nmodel:\n  dropout: ${oc.env:DROPOUT}")
+    )
+    for dropout in ("0.1", "0.2"):
+        run = command("-m", "norm=none,batch", "--config-path", str(file.parent), DROPOUT=dropout)
+        assert (run.code, run.said.count("trained 2 seeds")) == (0, 2), run.said
+
+
+def test_code_that_only_a_note_names_is_not_imported(command: Any) -> None:
+    sweep = ("-m", "norm=none,batch")
+    assert command(*sweep).code == 0
+    (command.folder / "planted.py").write_text("print('planted')\n")
+    for path in command.runs.glob("sweeps/*/[0-9]*.json"):
+        note = json.loads(path.read_text())
+        note["asked"]["config"]["norm"] = {"name": "custom", "class_path": "planted:Norm"}
+        path.write_text(json.dumps(note))
+    again = command(*sweep)
+    assert (again.code, again.said.count("nothing to train")) == (0, 2), again.said
+    assert "planted" not in again.said
+
+
+DAMAGED_NOTES = [
+    lambda note: {**note, "key": [note["key"]]},
+    lambda note: {**note, "asked": {**note["asked"], "config": {**note["asked"]["config"], "dataset": None}}},
+    lambda note: {**note, "asked": {**note["asked"], "config": {**note["asked"]["config"], "norm": 3}}},
+    lambda note: {**note, "asked": [], "cells": None},
+    lambda note: {**note, "cells": [3]},
+    lambda note: {**note, "asked": {**note["asked"], "config": {**note["asked"]["config"], "runs_dir": "elsewhere"}}},
+]
+
+
+@pytest.mark.parametrize("damage", DAMAGED_NOTES)
+def test_damaged_notes_are_none(damage: Callable[..., Any], command: Any) -> None:
+    sweep = ("-m", "norm=none,batch")
+    assert command(*sweep).code == 0
+    for path in command.runs.glob("sweeps/*/[0-9]*.json"):
+        path.write_text(json.dumps(damage(json.loads(path.read_text()))))
+    again = command(*sweep)
+    assert (again.code, again.said.count("nothing to train")) == (0, 2), again.said
+    assert "warning" not in again.said
+    assert not (command.folder / "elsewhere").exists()
