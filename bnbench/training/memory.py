@@ -8,6 +8,8 @@ from bnbench.datasets import Task
 from bnbench.datasets.collectors import scores_kept
 from bnbench.free_memory import free_host_bytes
 from bnbench.training.data_order import order_dtype
+from bnbench.training.diagnostics import DIAGNOSTICS
+from bnbench.training.diagnostics.asked import asked_diagnostics
 from bnbench.training.evaluation import EVALUATION_ROWS
 
 # of a parameter: value, gradient, two moments of Adam, the copy at the best step, and one in passing
@@ -29,12 +31,13 @@ def replicas_that_fit(config: Config, task: Task, network: nn.Module) -> int:
 
 
 def bytes_per_replica(config: Config, task: Task, network: nn.Module) -> int:
-    """Return an estimate from above of the memory one replica takes in training and evaluation."""
+    """Return an estimate from above of the memory one replica takes in training, evaluation and diagnostics."""
     bytes_per_number = 8 if config.trainer.precision == "64" else 4
     parameters = sum(parameter.numel() for parameter in network.parameters())
     widths = sum(parameter.shape[0] for parameter in network.parameters() if parameter.dim() == 2)
     rows = max(budget_of(config).batch_size, EVALUATION_ROWS + 1)  # a single row left over joins the last part
-    numbers = COPIES_PER_PARAMETER * parameters + rows * (2 * task.num_features + COPIES_PER_ACTIVATION * widths)
+    copies = COPIES_PER_PARAMETER + max((DIAGNOSTICS.get(name).copies for name in asked_diagnostics(config)), default=0)
+    numbers = copies * parameters + rows * (2 * task.num_features + COPIES_PER_ACTIVATION * widths)
     order = order_dtype(len(task.train_inputs)).itemsize * len(task.train_inputs)  # a permutation of the rows
     return bytes_per_number * numbers + order + _score_bytes(task)
 

@@ -8,6 +8,8 @@ import pytest
 
 from bnbench import free_memory
 from bnbench.norms import choose_norm
+from bnbench.training.diagnostics import DIAGNOSTICS
+from bnbench.training.diagnostics.diagnostic import USUAL_COPIES
 from bnbench.training.fit import network_of
 from bnbench.training.memory import bytes_per_replica
 
@@ -49,3 +51,16 @@ def test_scores_that_wait_for_the_last_row_count(configure: Callable[..., Any], 
     network = network_of(config, plain, choose_norm(config.norm))
     more = bytes_per_replica(config, ranked, network) - bytes_per_replica(config, plain, network)
     assert more == 2 * 4 * 5 * len(plain.test_labels)
+
+
+def test_diagnostics_need_room_for_copies_of_the_weights(configure: Any, task_of: Callable[..., Any]) -> None:
+    """Beyond free memory a system kills the process and asks nobody; the basis of sharpness takes most."""
+    task = task_of()
+    network = network_of(configure(), task, choose_norm(configure().norm))
+    parameters = sum(parameter.numel() for parameter in network.parameters())
+    none, units, every = (
+        bytes_per_replica(configure(diagnostics=names), task, network) for names in ((), ["units"], "all")
+    )
+    assert units - none == 4 * USUAL_COPIES * parameters
+    assert every - none == 4 * DIAGNOSTICS.get("sharpness").copies * parameters
+    assert every > units

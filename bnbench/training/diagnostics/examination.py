@@ -32,8 +32,8 @@ class Examination:
     """Measures the diagnostics that apply to a network, for the replicas still in the stack.
 
     What does not apply, and what fails, is left out by name with the reason: training goes on. A lack of memory is
-    none of these, and is raised. The probe batch are PROBE_ROWS training rows, drawn once and the same for every seed,
-    norm and model.
+    none of these, and is raised, but where one replica is alone. The probe batch are PROBE_ROWS training rows, drawn
+    once and the same for every seed, norm and model.
     """
 
     def __init__(
@@ -106,8 +106,8 @@ class Examination:
             with torch.random.fork_rng(devices=[]):
                 found = [_on_the_host(measurement, len(members)) for measurement in diagnostic.measure(moment)]
         except Exception as error:  # of a stranger's norm or model, which need not bear to be looked at like this
-            if is_out_of_memory(error):
-                raise
+            if is_out_of_memory(error) and len(self._seeds) > 1:
+                raise  # fewer at a time may have room
             said = f"it failed at step {moment.step}: {type(error).__name__}: {' '.join(str(error).split())}"
             # a stranger's words, which a record does not take where they could rewrite a terminal
             self._leave_out(

@@ -20,7 +20,7 @@ PerReplica = Float[Tensor, " replicas"]
 LossAndGradient = Callable[[Vectors], tuple[PerReplica, Vectors]]
 
 
-@diagnostic("landscape")
+@diagnostic("landscape", copies=12)
 def measure_landscape(moment: Moment) -> list[Measurement]:
     """Measure what `probe_landscape` says of the step just made: its minibatch, the weights before it, training mode.
 

@@ -17,6 +17,8 @@ TOLERANCE = 1e-3
 # each costs one to two steps; where the first evaluation left off the later ones go on
 MAX_ITERATIONS_AT_FIRST = 10
 MAX_ITERATIONS = 4
+# of the weights: a basis of so many, the graph of the gradient, and what passes; 26 were measured
+COPIES = MAX_ITERATIONS_AT_FIRST + 18
 # of the direction that would have come next, in the start of the next evaluation: from the vector found alone it would
 # stay with an eigenvalue that another has overtaken
 SHARE_OF_NEXT = 0.1
@@ -24,7 +26,7 @@ SHARE_OF_NEXT = 0.1
 Product = Callable[[Vectors], Vectors]
 
 
-@diagnostic("sharpness")
+@diagnostic("sharpness", copies=COPIES)
 def measure_sharpness(moment: Moment) -> list[Measurement]:
     """Measure λ, the largest eigenvalue of the Hessian of the loss by all trained parameters.
 

@@ -128,6 +128,16 @@ def test_a_lack_of_memory_is_passed_on_so_that_the_batch_is_halved(
         train((0, 1), diagnostics=["large"], change=lambda *_: None)
 
 
+def test_a_replica_alone_trains_on_without_what_it_has_no_memory_for(plant: Any, train: Callable[..., Any]) -> None:
+    def large(_: Moment) -> list[Measurement]:
+        raise torch.OutOfMemoryError("CUDA out of memory")
+
+    plant("large", large)
+    diagnosed = train((0,), diagnostics=["large", "units"], change=lambda *_: None).trajectory.diagnosed
+    assert diagnosed.left_out == {"large": "it failed at step 0: OutOfMemoryError: CUDA out of memory"}
+    assert diagnosed.names == ("units",)
+
+
 def test_what_is_remembered_follows_those_that_stay(plant: Any, train: Callable[..., Any]) -> None:
     def spoil(replicas: Replicas, step: int) -> None:
         if step == 0:
