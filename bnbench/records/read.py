@@ -58,14 +58,14 @@ def finished_seeds(cell_folder: Path) -> set[int]:
     return set(diagnosed_seeds(cell_folder))
 
 
-def diagnosed_seeds(cell_folder: Path) -> dict[int, frozenset[str]]:
-    """Return the seeds of this cell that are trained, each with the diagnostics it was asked for, measured or not."""
+def diagnosed_seeds(cell_folder: Path) -> dict[int, list[frozenset[str]]]:
+    """Return the seeds of this cell that are trained: of every copy the diagnostics asked for, measured or not."""
     cell_id = layout.cell_id_of(cell_folder)
-    found: dict[int, frozenset[str]] = {}
+    found: dict[int, list[frozenset[str]]] = {}
     for record in map(read_record, _record_folders(cell_folder)):
         if isinstance(record, Record) and record.status == "finished" and record.cell_id == cell_id:
             for entry in record.seeds:
-                found[entry["seed"]] = found.get(entry["seed"], frozenset()) | record.asked_diagnostics
+                found.setdefault(entry["seed"], []).append(record.asked_diagnostics)
     return found
 
 

@@ -42,23 +42,24 @@ def _diagnosis(block: Block, entry: EntryCurves, records: Sequence[Record], skip
         if isinstance(table, str):
             skipped.append(Skipped(record.path, f"its diagnostics are not shown: {table}"))
         else:
-            tables.append(table)
+            # the rows of seeds that count elsewhere are those of another training
+            counting = [each["seed"] for each in record.seeds if each["seed"] in entry.seeds]
+            tables.append(table.filter(pc.is_in(table["seed"], value_set=pa.array(counting, type=pa.int64()))))
     return Diagnosis(
         workload_id=block.workload.workload_id,
         workload=block.workload.workload,
         track=block.track,
         entry=entry.entry,
-        curves=tuple(_curves(tables, seeds=entry.seeds)) if tables else (),
+        curves=tuple(_curves(tables)) if tables else (),
         left_out=tuple(sorted(left_out.items())),
     )
 
 
-def _curves(tables: Sequence[pa.Table], *, seeds: NDArray[np.int64]) -> Iterator[DiagnosticCurve]:
+def _curves(tables: Sequence[pa.Table]) -> Iterator[DiagnosticCurve]:
     """Yield a curve per measurement and layer, in the order in which they were written."""
     table = pa.concat_tables(tables)
     known = [pc.is_valid(table[name]) for name in ("seed", "step", "layer", "name")]
-    wanted = pc.is_in(table["seed"], value_set=pa.array(seeds))
-    table = table.filter(pc.and_(pc.and_(pc.and_(*known[:2]), pc.and_(*known[2:])), wanted)).unify_dictionaries()
+    table = table.filter(pc.and_(pc.and_(*known[:2]), pc.and_(*known[2:]))).unify_dictionaries()
     names, layers = (table[column].combine_chunks() for column in ("name", "layer"))
     kinds = names.indices.to_numpy() * np.int64(len(layers.dictionary)) + layers.indices.to_numpy()
     columns = [table[column].to_numpy() for column in ("seed", "step", "value")]

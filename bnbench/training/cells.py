@@ -94,15 +94,18 @@ class Cell:
         return record_folder(self.folder, seeds, diagnostics=self.diagnostics)
 
     def missing_seeds(self) -> tuple[int, ...]:
-        """Return the seeds that no finished record holds yet, or none with the diagnostics that are asked for."""
+        """Return the seeds that no finished record holds yet, or none with all diagnostics that are asked for.
+
+        Of copies with some each, one counts and the others are not shown.
+        """
         held = diagnosed_seeds(self.folder)
         asked = self.diagnostics
-        return tuple(seed for seed in self.seeds if seed not in held or not held[seed].issuperset(asked))
+        return tuple(seed for seed in self.seeds if not any(copy.issuperset(asked) for copy in held.get(seed, ())))
 
     def undiagnosed_seeds(self) -> dict[int, frozenset[str]]:
         """Return the finished seeds that are missing for their diagnostics, each with those it has been asked for."""
         held = diagnosed_seeds(self.folder)
-        return {seed: held[seed] for seed in self.missing_seeds() if seed in held}
+        return {seed: frozenset().union(*held[seed]) for seed in self.missing_seeds() if seed in held}
 
 
 def plan_cells(config: Config, task: Task, norm: ChosenNorm) -> list[Cell]:

@@ -121,6 +121,21 @@ def test_a_newer_copy_has_all_that_the_older_one_has(train: Any, tmp_path: Path)
     assert record.diagnostics["names"] == ["activations", "units"]
 
 
+def test_what_copies_hold_by_halves_trains_again_as_one(train: Any, tmp_path: Path) -> None:
+    """Two folders of runs put together: one copy alone would be shown."""
+    (units,) = train("diagnostics=[units]")
+    (tmp_path / "runs").rename(tmp_path / "theirs")
+    (activations,) = train("diagnostics=[activations]")
+    for folder in (tmp_path / "theirs" / Path(units.folder).name).glob("seeds-*"):
+        folder.rename(Path(activations.folder) / folder.name)
+    assert train("diagnostics=[units]")[0].trained == []
+    (both,) = train(TWO)
+    assert (both.trained, both.diagnosed_again) == ([0, 1], [0, 1])
+    (record,) = load_records(tmp_path / "runs").records
+    assert record.asked_diagnostics == {"activations", "units"}
+    assert train(TWO)[0].trained == []
+
+
 @pytest.mark.parametrize("limit", [1, 2])
 def test_every_chunk_has_its_own_and_every_seed_the_same(
     limit: int, train: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

@@ -78,9 +78,9 @@ def test_seeds_know_what_they_were_asked_for(tmp_path: Path, write: Write, diagn
     diagnose(tmp_path, [1, 2])
     diagnose(tmp_path, [2], ["updates"], sharpness="it cannot be had")
     assert diagnosed_seeds(folder.parent) == {
-        0: frozenset(),
-        1: {"units"},
-        2: {"units", "updates", "sharpness"},
+        0: [frozenset()],
+        1: [frozenset(), {"units"}],
+        2: [frozenset(), {"units"}, {"updates", "sharpness"}],
     }
 
 

@@ -51,6 +51,17 @@ def test_reserved_seeds_do_not_count(cell: Cell, runs_dir: Path) -> None:
     assert (diagnosis.curves[0].median.tolist(), diagnosis.curves[0].num_seeds) == ([1.0], 1)
 
 
+def test_rows_of_a_seed_that_counts_in_another_record_are_not_mixed_in(cell: Cell, runs_dir: Path) -> None:
+    """Of a conflict one copy counts; its values are drawn, and of the other those of the seeds it alone has."""
+    counting = [(0, 0, "", "sharpness", 1.0)]
+    cell("none", {0: 50}, diagnostics=counting, left_out={"updates": "a reason"})
+    cell("none", {0: 60, 1: 50}, diagnostics=[(0, 0, "", "sharpness", 9.0), (1, 0, "", "sharpness", 3.0)])
+    runs = load_records(runs_dir)
+    assert len(runs.conflicts) == 1
+    (diagnosis,) = score(runs, curves=True).diagnoses
+    assert (diagnosis.curves[0].median.tolist(), diagnosis.curves[0].num_seeds) == ([2.0], 2)
+
+
 def test_all_records_of_an_entry_are_read_once_for_all_levels(cell: Cell, runs_dir: Path) -> None:
     cell("none", {0: 50, 1: 50}, diagnostics=[(seed, 0, "", "sharpness", 1.0 + seed) for seed in (0, 1)])
     cell("none", {2: 50}, diagnostics=[(2, 0, "", "sharpness", 9.0)])
