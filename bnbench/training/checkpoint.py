@@ -24,6 +24,7 @@ from bnbench.records.checkpoint import ABOUT, CHECKPOINT_FILE, CHECKPOINT_FORMAT
 from bnbench.training.cells import Cell
 from bnbench.training.chunks import Part, side_by_side
 from bnbench.training.memory import is_gpu
+from bnbench.training.outcome import version_of
 from bnbench.training.rank_numbers import num_ranks
 
 State = dict[str, Tensor]
@@ -131,6 +132,7 @@ def checkpoint_of(parts: Sequence[Part], config: Config, task: Task, *, stacked:
             for part in parts
         ],
         "engine_version": ENGINE_VERSION,
+        "bnbench": version_of("bnbench"),
         "torch": torch.__version__,
         "data": task.checksum,
         "max_steps": budget_of(config).max_steps,
@@ -162,11 +164,12 @@ class Left:
 def find_left(cells: Sequence[Cell], missing: Mapping[str, tuple[int, ...]], folders: Mapping[str, list[Path]]) -> Left:
     """Return what lies in the unfinished folders of these cells, by cell id.
 
-    A batch is gone on with where all its seeds are missing still. One of which no seed is asked for stays for whoever
-    asks; one of which some are cannot be cut.
+    A batch is gone on with where all its seeds are missing still, and none of them goes on from another file. One of
+    which no seed is asked for stays for whoever asks; one of which some are cannot be cut.
     """
     left = Left([], [], [])
     by_id = {cell.cell_id: cell for cell in cells}
+    going_on: list[tuple[str, int]] = []
     for cell in cells:
         for folder in folders[cell.cell_id]:
             head = read_head(folder)
@@ -175,6 +178,7 @@ def find_left(cells: Sequence[Cell], missing: Mapping[str, tuple[int, ...]], fol
             if isinstance(head, str):
                 left.misfits.append((cell, folder, head))
                 continue
+            own = [(cell_id, seed) for cell_id, seeds in head.parts for seed in seeds]
             wanted = [set(seeds) & set(missing.get(cell_id, ())) for cell_id, seeds in head.parts]
             if not any(wanted):
                 left.not_asked.append(folder)
@@ -185,7 +189,10 @@ def find_left(cells: Sequence[Cell], missing: Mapping[str, tuple[int, ...]], fol
                 left.misfits.append((cell, folder, f"it has diagnostics {had}, asked are {asked}"))
             elif cell.record_folder(head.parts[0][1]) != folder or head.parts[0][0] != cell.cell_id:
                 left.misfits.append((cell, folder, "it belongs to another folder"))
+            elif len({*own, *going_on}) < len(own) + len(going_on):
+                left.misfits.append((cell, folder, "it is of seeds that go on from another one"))
             else:
+                going_on += own
                 left.batches.append(side_by_side([(by_id[cell_id], seeds) for cell_id, seeds in head.parts]))
     return left
 

@@ -25,6 +25,10 @@ class Observer(Protocol):
         """Take one evaluation; must not raise."""
 
 
+class MisfitError(Exception):
+    """A sound checkpoint holds other tensors than training has: it cannot be gone on from."""
+
+
 class Evaluator(lightning.Callback):
     """Evaluates at step 0, every `every_steps` steps and at the end; keeps the weights of each replica's best step.
 
@@ -169,12 +173,17 @@ class Evaluator(lightning.Callback):
 
     def _take_up(self, module: ReplicaTraining, saved: Saved) -> None:
         """Become what was left, and tell the observers what had been observed."""
-        left = saved.state["evaluations/members"]
-        if len(left) < len(self._members):
-            self._members = left.numpy()
-            module.keep(left, members=left)
-            use_threads(self._threads, module.replicas)
-        load_states(self.holders(module), saved.state)
+        try:
+            left = saved.state["evaluations/members"]
+            if len(left) < len(self._members):
+                self._members = left.numpy()
+                module.keep(left, members=left)
+                use_threads(self._threads, module.replicas)
+            load_states(self.holders(module), saved.state)
+        except Exception as error:  # every run to come would fail at it too
+            if module.group.leads and self._checkpoint is not None:
+                self._checkpoint.remove()
+            raise MisfitError(f"a checkpoint of another make, removed now ({type(error).__name__}: {error})") from error
         if self._examination is not None:
             self.trajectory.diagnosed = self._examination.diagnosed
         module.go_on_after(saved.step)

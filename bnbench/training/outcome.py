@@ -111,7 +111,7 @@ def environment(config: Config, command: str) -> dict[str, Any]:
         "ranks": num_ranks(config.trainer),
         "dataset_path": config.dataset.path,
         "commit": _commit(),
-        "versions": {name: _version(name) for name in DISTRIBUTIONS},
+        "versions": {name: version_of(name) for name in DISTRIBUTIONS},
     }
 
 
@@ -125,7 +125,8 @@ def _commit() -> str | None:
     return asked.stdout.strip() or None
 
 
-def _version(distribution: str) -> str | None:
+def version_of(distribution: str) -> str | None:
+    """Return the version of an installed distribution; None where it is not installed."""
     try:
         return metadata.version(distribution)
     except metadata.PackageNotFoundError:

@@ -8,12 +8,14 @@ from typing import Any
 
 import pytest
 import torch
+from safetensors import safe_open
+from safetensors.torch import save
 
 from bnbench.config import Config
 from bnbench.records import Record, atomic, load_records
-from bnbench.records.checkpoint import CHECKPOINT_FILE
+from bnbench.records.checkpoint import ABOUT, CHECKPOINT_FILE, SUM
 from bnbench.records.layout import DIAGNOSTICS_FILE
-from bnbench.training import evaluator, preemption
+from bnbench.training import checkpoint, evaluator, preemption
 from bnbench.training.job import CellReport, run_job
 from bnbench.training.module import ReplicaTraining
 
@@ -260,6 +262,42 @@ def test_one_of_two_learning_rates_is_not_cut(job: Any, stop: Stop) -> None:
     stop(job("runs", "norm=batch", "optimizer.lr=[0.1,0.2]"), step=7)
     (report,) = run_job(job("runs", "norm=batch", "optimizer.lr=0.1"))
     assert "of 2 cells that trained together" in report.anew[0]
+
+
+def test_two_of_the_same_seeds_are_gone_on_with_once(job: Any, stop: Stop, histories: Any, assert_same: Any) -> None:
+    """Of two learning rates together, and of one of them alone."""
+    both = job("disturbed", "norm=batch", "optimizer.lr=[0.1,0.2]")
+    stop(both, step=7)
+    stop(job("disturbed", "norm=batch", "optimizer.lr=0.2"), step=5)
+    assert len(checkpoints(both)) == 2
+    reports = run_job(both)
+    assert [(report.trained, report.resumed_at) for report in reports] == [([0, 1], 7), ([0, 1], 7)]
+    assert [len(report.anew) for report in reports] == [0, 1]
+    assert "it is of seeds that go on from another one" in reports[1].anew[0]
+    run_job(undisturbed := job("undisturbed", "norm=batch", "optimizer.lr=[0.1,0.2]"))
+    assert_same(histories(Path(both.runs_dir)), histories(Path(undisturbed.runs_dir)))
+    assert checkpoints(both) == []
+
+
+@pytest.mark.parametrize("change", ["missing", "shape"])
+def test_one_of_other_tensors_fails_once(change: str, job: Any, stop: Stop, histories: Any, assert_same: Any) -> None:
+    """As of another make of bnbench, or by a stranger's hand: sound, and still nothing to go on from."""
+    stop(config := job("disturbed", "norm=batch"), step=7)
+    (path,) = checkpoints(config)
+    with safe_open(path, framework="pt") as file:
+        about = file.metadata()[ABOUT]
+        state = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118  # it is no dictionary
+    name = next(name for name in sorted(state) if name.startswith("replicas/"))
+    state = {key: value for key, value in state.items() if key != name}
+    if change == "shape":
+        state[name] = torch.zeros(3)
+    path.write_bytes(save(state, metadata={ABOUT: about, SUM: checkpoint._checksum(about, state)}))
+    (report,) = run_job(config)
+    assert "MisfitError: a checkpoint of another make, removed now" in str(report.error)
+    (report,) = run_job(config)
+    assert (report.trained, report.resumed_at, report.error) == ([0, 1], None, None)
+    run_job(undisturbed := job("undisturbed", "norm=batch"))
+    assert_same(histories(Path(config.runs_dir)), histories(Path(undisturbed.runs_dir)))
 
 
 def test_other_data_are_another_cell(job: Any, stop: Stop) -> None:
