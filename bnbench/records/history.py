@@ -89,26 +89,35 @@ def to_bytes(table: pa.Table) -> bytes:
     return bytes(sink.getvalue())
 
 
-def read_table(path: Path, *, metric: str, rows: int, sha256: str | None = None) -> pa.Table | str:
-    """Return the table in a Parquet file, or what is wrong with it: damaged, other columns, another number of rows.
-
-    With ``sha256`` the file must be the one with this digest.
-    """
+def read_content(path: Path, *, rows: int, sha256: str | None = None) -> bytes | str:
+    """Return the bytes of a Parquet file, or what is wrong with it: missing, too large for its rows, another digest."""
     try:
         if not path.is_file() and path.exists():  # opening a named pipe would wait for ever
             return f"{path.name} is not a plain file"
         if (size := path.stat().st_size) > (most := _MAX_OVERHEAD_BYTES + _MAX_ROW_BYTES * min(rows, MAX_ROWS)):
             return f"{path.name} has {size} bytes; {rows} rows take at most {most}"
         content = path.read_bytes()
-        if sha256 is not None and sums.sha256(content) != sha256:
-            return sums.mismatch(path.name)
+    except FileNotFoundError:
+        return f"{path.name} is missing"
+    except OSError as error:
+        return _damaged(path, error)
+    return content if sha256 in (None, sums.sha256(content)) else sums.mismatch(path.name)
+
+
+def read_table(path: Path, *, metric: str, rows: int, sha256: str | None = None) -> pa.Table | str:
+    """Return the table in a Parquet file, or what is wrong with it: damaged, other columns, another number of rows.
+
+    With ``sha256`` the file must be the one with this digest.
+    """
+    content = read_content(path, rows=rows, sha256=sha256)
+    if isinstance(content, str):
+        return content
+    try:
         parquet = pq.ParquetFile(pa.BufferReader(content), page_checksum_verification=True)
         problem = _shape_problem(parquet.schema_arrow, found=parquet.metadata.num_rows, metric=metric, rows=rows)
         return problem or parquet.read(use_threads=False)
-    except FileNotFoundError:
-        return f"{path.name} is missing"
     except (OSError, pa.ArrowException) as error:
-        return f"{path.name} is damaged or truncated ({_first_line(error)})"
+        return _damaged(path, error)
 
 
 def table_problem(table: pa.Table, *, metric: str, rows: int) -> str:
@@ -138,5 +147,5 @@ def _to_arrow(column: npt.NDArray[np.generic], kind: pa.DataType) -> pa.Array:
     return pa.array(values, type=kind, mask=~np.isfinite(values))
 
 
-def _first_line(error: Exception) -> str:
-    return (str(error).splitlines() or [type(error).__name__])[0]
+def _damaged(path: Path, error: Exception) -> str:
+    return f"{path.name} is damaged or truncated ({(str(error).splitlines() or [type(error).__name__])[0]})"

@@ -76,6 +76,11 @@ class Record:
             self.path / HISTORY_FILE, metric=self.metric["name"], rows=self.rows, sha256=self.history_sha256
         )
 
+    def has_history(self) -> bool:
+        """Return whether history.parquet is there, with the digest in SHA256SUMS; its rows are not looked at."""
+        path = self.path / HISTORY_FILE
+        return isinstance(history.read_content(path, rows=self.rows, sha256=self.history_sha256), bytes)
+
     def read_diagnostics(self) -> pa.Table | str:
         """Return the table in diagnostics.parquet, its texts as dictionaries, or what is wrong with it.
 

@@ -402,3 +402,25 @@ def test_a_history_of_a_terabyte_is_refused_unread(tmp_path: Path, write: Write)
     folder = write(tmp_path)
     os.truncate(folder / "history.parquet", 2**40)
     assert "history.parquet has 1099511627776 bytes; 6 rows take at most" in only_skipped(tmp_path).reason
+
+
+def _flip(path: Path) -> None:
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 1
+    path.write_bytes(content)
+
+
+@pytest.mark.parametrize("name", ["run.json", "history.parquet", "SHA256SUMS"])
+@pytest.mark.parametrize("harm", [_flip, lambda path: path.write_bytes(path.read_bytes()[:-9]), Path.unlink])
+def test_what_is_harmed_between_two_readings_of_a_process_is_noticed(
+    name: str, harm: Callable[[Path], object], tmp_path: Path, write: Callable[..., Path]
+) -> None:
+    folder = write(tmp_path)
+    written = (folder / name).read_bytes()
+    assert len(load_records(tmp_path).records) == len(load_records(tmp_path).records) == 1
+    harm(folder / name)
+    # a record without SHA256SUMS, as older versions wrote them, is read as it is
+    sound = name == "SHA256SUMS" and not (folder / name).exists()
+    assert [len(load_records(tmp_path).records) for _ in range(2)] == [sound, sound]
+    (folder / name).write_bytes(written)
+    assert len(load_records(tmp_path).records) == 1
