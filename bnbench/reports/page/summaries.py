@@ -186,6 +186,8 @@ def _why(group: Sequence[Diagnosis], styles: Mapping[str, Style], identifier: st
         track=track,
         lead=(
             "Measured at every evaluation of the same runs, with the clock stopped; no trajectory was changed by it. "
+            "Activations, units and ranks are those in evaluation, where batch norm has seen no batch before the first "
+            "step and does nothing yet. "
             "Lines are medians over the seeds that are still trained, bands go from the first to the third quartile. "
             "Of several layers the last hidden one is drawn; the tables have every layer, diagnostics.parquet every "
             "seed."
