@@ -7,6 +7,7 @@ from math import inf, isfinite
 from pathlib import Path
 from typing import Any
 
+from bnbench.claims.checking import check
 from bnbench.claims.claim import CLAIM_ID, Claim, Cost, Curve, Figure, Measured, Paper, Part, Region, Scope, Size
 from bnbench.claims.sentence import key_figure, sentence_of
 from bnbench.claims.verdict import Finding, Verdict, in_words, judge, verdict_of_claim
@@ -125,13 +126,15 @@ def as_data(result: Result) -> dict[str, Any]:
 def read_result(path: Path) -> Result:
     """Return the result in a file; raises UserError for one that is damaged or of another version."""
     try:
-        data = json.loads(path.read_text(encoding="utf-8"))
+        data = json.loads(path.read_text(encoding="utf-8"), parse_constant=_refused)
         version = data.pop("schema_version")
         if version != SCHEMA_VERSION:
             raise UserError(f"{path} is of version {version}, not {SCHEMA_VERSION}: remove it and run the claim again")
         if not CLAIM_ID.fullmatch(data["id"]):
             raise ValueError(f"{data['id']!r} is no id of a claim")
-        return _result(data)
+        result = _result(data)
+        check(result, where="the result")
+        return result
     except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
         raise UserError(f"{path} is damaged ({error}): remove it and run the claim again") from error
 
@@ -139,6 +142,10 @@ def read_result(path: Path) -> Result:
 def read_results(runs_dir: Path) -> list[Result]:
     """Return every result in RUNS_DIR/claims, by file name."""
     return [read_result(path) for path in sorted((runs_dir / FOLDER).glob("*.json"))]
+
+
+def _refused(constant: str) -> float:
+    raise ValueError(f"{constant} is no number of JSON")
 
 
 def _result(data: dict[str, Any]) -> Result:

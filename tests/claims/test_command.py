@@ -194,6 +194,33 @@ def test_a_report_of_nothing_says_what_to_do(tmp_path: Path, capsys: pytest.Capt
     assert f"no claim was measured in {tmp_path}; measure one: python -m" in capsys.readouterr().err
 
 
+def test_a_result_whose_experiment_is_gone_is_reported_as_of_an_older_claim(
+    own_catalogue: Write, tmp_path: Path
+) -> None:
+    own_catalogue("A1_numbers")
+    run("A1", runs_dir=tmp_path)
+    path = result_path(tmp_path, "A1_numbers", "quick")
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"experiment": "renamed_since"}))
+    markdown = tmp_path / "claims.md"
+    assert main(["report", str(tmp_path), "--markdown", str(markdown)]) == 0
+    assert "The claim was changed since this was measured" in markdown.read_text()
+
+
+@pytest.mark.parametrize(("flag", "warned"), [("--miniature", True), ("--quick", False)])
+def test_the_report_says_in_which_setting_a_verdict_was_reached(
+    own_catalogue: Write, tmp_path: Path, flag: str, *, warned: bool
+) -> None:
+    own_catalogue("A1_numbers")
+    main(["run", "A1", flag, "--runs-dir", str(tmp_path)])
+    markdown = tmp_path / "claims.md"
+    assert main(["report", str(tmp_path), "--markdown", str(markdown)]) == 0
+    text, page = markdown.read_text(), (tmp_path / "claims" / "claims.html").read_text()
+    assert re.search(rf"\| holds \| 11 [^|]* \| {flag.removeprefix('--')} \|", text)
+    assert f"<td>{flag.removeprefix('--')}</td>" in page
+    assert ("its verdict means nothing" in text) is warned
+    assert ("its verdict means nothing" in page) is warned
+
+
 @pytest.mark.parametrize("content", ["", "[]", "{}", '{"schema_version": 99}', '{"schema_version": 1, "id": "../A1"}'])
 def test_a_damaged_result_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str], content: str) -> None:
     path = result_path(tmp_path, "A1_numbers", "quick")
@@ -206,7 +233,30 @@ def test_a_damaged_result_is_named(tmp_path: Path, capsys: pytest.CaptureFixture
     assert "internal error" not in said
 
 
-@pytest.mark.parametrize("change", [{"id": "../../A1_numbers"}, {"findings": [1]}, {"figure": {"curves": 3}}])
+CURVE = {"name": "a", "x": [1.0], "y": ["x"], "low": None, "high": None, "dashed": False}
+FIGURE = {"title": "t", "x": "x", "y": "y", "log_x": False, "log_y": False, "points": False}
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"id": "../../A1_numbers"},
+        {"findings": [1]},
+        {"figure": {"curves": 3}},
+        {"figure": {**FIGURE, "curves": [CURVE]}},
+        {"figure": {**FIGURE, "curves": [{**CURVE, "y": [1.0, 2.0]}]}},
+        {"figure": {**FIGURE, "curves": [{**CURVE, "y": [1.0], "name": 3}]}},
+        {"size": "huge"},
+        {"scope": "narrow"},
+        {"seconds": None},
+        {"seconds": 10**400},
+        {"seconds": float("nan")},
+        {"versions": ["1"]},
+        {"published": 1},
+        {"remarks": [3]},
+        {"paper": {"authors": [], "year": 1, "title": "", "section": "", "where": ""}},
+    ],
+)
 def test_a_result_that_was_tampered_with_is_named(own_catalogue: Write, tmp_path: Path, change: dict[str, Any]) -> None:
     own_catalogue("A1_numbers")
     run("A1", runs_dir=tmp_path)

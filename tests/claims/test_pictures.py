@@ -13,6 +13,7 @@ from bnbench.claims.report import curves, intervals
 from bnbench.claims.report.picture import as_file
 from bnbench.claims.report.scale import Scale, scale_of
 from bnbench.claims.verdict import Finding, Verdict
+from bnbench.reports.cells import plain
 
 SVG = "{http://www.w3.org/2000/svg}"
 numbers = st.floats(-1e9, 1e9, allow_nan=False)
@@ -44,6 +45,11 @@ def test_a_logarithmic_scale_labels_values_inside(values: list[float]) -> None:
     assert scale.ticks()
 
 
+def test_a_logarithmic_scale_holds_the_largest_float() -> None:
+    scale = scale_of([1e-3, 1.7e308], start=0.0, stop=100.0, log=True)
+    assert scale(1e-3) < scale(1e308) <= 100
+
+
 def test_equal_ratios_are_equal_distances_on_a_logarithmic_scale() -> None:
     scale = Scale(1.0, 100.0, 0.0, 200.0, log=True)
     assert [scale(value) for value in (1.0, 10.0, 100.0, 1000.0)] == pytest.approx([0.0, 100.0, 200.0, 200.0])
@@ -68,9 +74,9 @@ def test_a_file_s_nulls_are_no_numbers() -> None:
 
 
 def test_names_are_escaped_and_a_picture_alone_brings_its_colours() -> None:
-    svg = curves.draw(Figure("<b>", 'x"', "y&", (Curve("</svg><script>", [1, 2], [1, 2]),)))
+    svg = curves.draw(Figure("<b>", 'x"', "y&", (Curve("</svg><script>\x1b", [1, 2], [1, 2]),)))
     texts = [each.text for each in ElementTree.fromstring(svg).iter(f"{SVG}text")]
-    assert {"<b>", 'x"', "y&", "</svg><script>"} <= set(texts)
+    assert {"<b>", 'x"', "y&", plain("</svg><script>\x1b")} <= set(texts)
     assert "--hue0" in as_file(svg)
     ElementTree.fromstring(as_file(svg))
 

@@ -16,9 +16,11 @@ A part of a claim **holds** where its whole 95 % interval lies in the region tha
 where it lies in the right direction and wholly outside that region, **fails** where it lies wholly outside both, and is
 **inconclusive** otherwise. A claim of several parts holds if all of them do; it fails if none holds even in part and at
 least half fail; it is inconclusive if more than half are; else it is partial. Intervals are not widened for the number
-of parts. What was published for other networks is not refuted by ours: there "fails" reads *not seen in MLPs*. Every
-claim has a negative control, a false version of it that is made from the same measurements; where the same rules do not
-reject the control, the claim is inconclusive whatever its own numbers say.
+of parts. Where a claim says that every seed must comply, the smallest and the largest value of all seeds take the place
+of the interval. The setting says how much was measured: *quick* is fewer seeds and shorter training than *full*, and
+smaller networks in some. What was published for other networks is not refuted by ours: there "fails" reads *not seen in
+MLPs*. Every claim has a negative control, a false version of it that is made from the same measurements; where the same
+rules do not reject the control, the claim is inconclusive whatever its own numbers say.
 """
 
 
@@ -27,12 +29,12 @@ def to_markdown(views: Sequence[View], *, missing: Sequence[str], counts: str, p
     lines = [INTRODUCTION, f"{len(views)} claims: {counts}.", ""]
     if missing:
         lines += [f"Not measured yet: {', '.join(map(escape, missing))}.", ""]
-    lines += ["| claim | verdict | measured | statement |", "| :-- | :-- | :-- | :-- |"]
+    lines += ["| claim | verdict | measured | setting | statement |", "| :-- | :-- | :-- | :-- | :-- |"]
     lines += [
         _line(
             (
                 f"[{escape(view.claim_id)}](#{anchor(view.claim_id)})",
-                *map(escape, (view.verdict, view.measured, view.title)),
+                *map(escape, (view.verdict, view.measured, view.setting, view.title)),
             )
         )
         for view in views

@@ -4,6 +4,8 @@ from collections.abc import Iterable
 from html import escape
 from importlib.resources import files
 
+from bnbench.reports.cells import plain
+
 MARKS = (
     "M-3.5 0A3.5 3.5 0 1 0 3.5 0A3.5 3.5 0 1 0-3.5 0z",
     "M-3.2-3.2h6.4v6.4h-6.4z",
@@ -21,7 +23,7 @@ def svg(parts: Iterable[str], *, width: float, height: float, title: str) -> str
     body = "\n".join(parts)
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" class="picture" viewBox="0 0 {width:g} {height:g}" '
-        f'width="{width:g}" height="{height:g}" role="img" aria-label="{escape(title)}">\n'
+        f'width="{width:g}" height="{height:g}" role="img" aria-label="{escape(plain(title))}">\n'
         f'<rect class="paper" width="{width:g}" height="{height:g}"/>\n{body}\n</svg>'
     )
 
@@ -37,7 +39,7 @@ def as_file(picture: str) -> str:
 def text(x: float, y: float, said: str, kind: str, *, anchor: str = "start", turned: bool = False) -> str:
     """Return a piece of text; `anchor` is start, middle or end."""
     turn = f' transform="rotate(-90 {x:.1f} {y:.1f})"' if turned else ""
-    return f'<text class="{kind}" x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}"{turn}>{escape(said)}</text>'
+    return f'<text class="{kind}" x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}"{turn}>{escape(plain(said))}</text>'
 
 
 def line(x1: float, y1: float, x2: float, y2: float, kind: str) -> str:

@@ -6,6 +6,8 @@ from math import ceil, floor, isfinite, log10
 
 WANTED_TICKS = 5
 MARGIN = 0.04
+# of what a float can hold
+LEAST_POWER, LARGEST_POWER = -307.0, 308.0
 
 
 @dataclass(frozen=True)
@@ -47,7 +49,9 @@ def scale_of(values: Iterable[float], *, start: float, stop: float, log: bool) -
         low, high = log10(low), log10(high)
     room = MARGIN * (high - low) or (0.5 if log else max(abs(low), 1.0) / 2)
     low, high = low - room, high + room
-    return Scale(10**low, 10**high, start, stop, log=True) if log else Scale(low, high, start, stop)
+    if log:
+        return Scale(10 ** max(low, LEAST_POWER), 10 ** min(high, LARGEST_POWER), start, stop, log=True)
+    return Scale(low, high, start, stop)
 
 
 def label(value: float) -> str:

@@ -1,6 +1,6 @@
 """What the report says of a claim, in the words and pictures that Markdown and the page share."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from bnbench.claims.claim import NONE_PUBLISHED, Cost, Paper, Part, Scope
@@ -34,6 +34,7 @@ class View:
     verdict: str
     kind: str
     measured: str
+    setting: str
     sentence: str
     cost: str
     command: str
@@ -66,6 +67,7 @@ def view_of(result: Result, *, is_current: bool) -> View:
         verdict=plain(result.verdict_in_words),
         kind=result.verdict.value,
         measured=plain(result.key_figure),
+        setting=result.size,
         sentence=plain(result.sentence),
         cost=cost_in_words(result.seconds, result.cost, trains=result.experiment is not None),
         command=plain(result.command),
@@ -74,8 +76,16 @@ def view_of(result: Result, *, is_current: bool) -> View:
         rows=tuple(map(_row, result.findings)) if len(result.findings) > 1 else (),
         remarks=tuple(map(plain, result.remarks)),
         pictures=tuple(pictures(result)),
-        warning=None if is_current else "The claim was changed since this was measured; run its command again.",
+        warning=" ".join(warnings(result, is_current=is_current)) or None,
     )
+
+
+def warnings(result: Result, *, is_current: bool) -> Iterator[str]:
+    """Yield what keeps a result from being taken at its word."""
+    if not is_current:
+        yield "The claim was changed since this was measured; run its command again."
+    if result.size == "miniature":
+        yield "The miniature setting shows only that the claim runs: its verdict means nothing."
 
 
 def pictures(result: Result) -> list[Picture]:

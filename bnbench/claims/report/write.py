@@ -10,7 +10,7 @@ from bnbench.claims.report.picture import as_file
 from bnbench.claims.report.view import View, verdicts_counted, view_of
 from bnbench.claims.result import FOLDER, Result, read_results
 from bnbench.claims.running import SOURCE
-from bnbench.claims.source import source_hash
+from bnbench.claims.source import experiment_file, source_hash
 from bnbench.errors import UserError
 from bnbench.records.atomic import make_folder, write_atomically
 
@@ -49,8 +49,9 @@ def chosen(results: Sequence[Result]) -> list[Result]:
 
 
 def is_current(result: Result) -> bool:
-    """Return whether a result is of the claim as it stands; of one that is gone, it is not."""
-    if result.claim_id not in claim_ids():
+    """Return whether a result is of the claim as it stands; of one that is gone, or its experiment, it is not."""
+    gone = result.experiment is not None and not experiment_file(result.experiment).is_file()
+    if result.claim_id not in claim_ids() or gone:
         return False
     return result.versions.get(SOURCE) == source_hash(result.claim_id, experiment=result.experiment)
 
