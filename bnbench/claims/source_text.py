@@ -125,6 +125,13 @@ def best_rate(workload: Workload, norm: str) -> float:
     return max(means, key=means.__getitem__)
 
 
+def rate_in_words(workload: Workload, rate: float) -> str:
+    """Return a learning rate, and whether those tried end with it: then a norm might do better beyond."""
+    tried = workload.rates
+    ends = {tried[0]: " (the smallest tried)", tried[-1]: " (the largest tried)"} if len(tried) > 1 else {}
+    return f"{rate:g}{ends.get(rate, '')}"
+
+
 def _workload(curves: WorkloadCurves) -> Workload:
     return Workload(curves.dataset, curves, _by_norm(curves.entries, SCORING), _by_norm(curves.entries, TUNING))
 

@@ -55,6 +55,10 @@ def as_if_touchier(measured: Measured) -> Mapping[str, Values]:
 
 def remarks(found: Sequence[Workload]) -> Iterator[str]:
     """Say what else was seen at the learning rate that suits each norm: lost seeds, spikes, spread over seeds."""
+    yield (
+        "An interval without width is of seeds that all count the same rates; where between two rates of the grid "
+        "training ends is not known."
+    )
     yield "Secondary, at the learning rate that suits each norm, over all data sets:"
     for norm in (REFERENCE, *NORMS):
         chosen = [(each, each.judged[norm][best_rate(each, norm)]) for each in found]

@@ -17,6 +17,7 @@ from bnbench.claims.source_text import (
     counted,
     part_name,
     parts,
+    rate_in_words,
     workloads,
 )
 from bnbench.scoring.entry_curves import EntryCurves
@@ -72,6 +73,10 @@ class Race:
             for rate, curves in sorted(self.workload.tuning[norm].items())
         ]
         return choose_rate(trials, direction=self.workload.curves.rules.direction).rate
+
+    def told(self, norm: str) -> str:
+        """Return the norm's learning rate in words."""
+        return f"{rate_in_words(self.workload, self.rate(norm))} on {self.dataset}"
 
     def times(self, curves: EntryCurves) -> Times:
         """Return the steps to target of every seed of a run."""
@@ -141,9 +146,9 @@ def remarks(races: Sequence[Race]) -> Iterator[str]:
     unknown = sum(value.low is None and value.high is None for _, value in ratios(races))
     yield f"{unknown} of {len(NORMS) * len(races)} intervals are unknown, since some seeds of both never get there."
     base = {race.dataset: race.rate(REFERENCE) for race in races}
-    yield f"none: at {', '.join(f'{rate:g} on {name}' for name, rate in base.items())}."
+    yield f"none: at {', '.join(race.told(REFERENCE) for race in races)}."
     for norm in NORMS:
-        rates = ", ".join(f"{race.rate(norm):g} on {race.dataset}" for race in races)
+        rates = ", ".join(race.told(norm) for race in races)
         same = [ratio(race.reference, race.at(norm, base[race.dataset])) for race in races]
         faster = sum(one.low is not None and one.low > 1 for one in same)
         behind = sum(one.high is not None and one.high < 1 for one in same)

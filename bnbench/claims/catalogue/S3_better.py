@@ -19,6 +19,7 @@ from bnbench.claims.source_text import (
     counted,
     part_name,
     parts,
+    rate_in_words,
     workloads,
 )
 
@@ -66,7 +67,10 @@ def remarks(found: Sequence[Workload]) -> Iterator[str]:
     """Say what the test metrics are in their own units."""
     yield "Test metric, mean over seeds, each norm at the learning rate that suits it:"
     for each in found:
-        told = ", ".join(f"{norm} {tested(each, norm).mean():.4g}" for norm in (REFERENCE, *NORMS))
+        told = ", ".join(
+            f"{norm} {tested(each, norm).mean():.4g} at {rate_in_words(each, best_rate(each, norm))}"
+            for norm in (REFERENCE, *NORMS)
+        )
         yield f"{each.dataset} ({each.curves.rules.metric}, {each.curves.rules.direction}): {told}."
 
 

@@ -135,14 +135,15 @@ def verdicts_counted(results: Sequence[Result]) -> str:
 
 def _row(found: Finding) -> tuple[str, ...]:
     estimate = "?" if found.estimate is None else number(found.estimate, found.part.unit)
-    return (
-        plain(found.part.statement),
+    told = (
+        found.part.statement,
         estimate,
         interval(found.low, found.high, found.part.unit),
         str(found.seeds or "paired"),
         _where(found.part),
         found.verdict.value,
     )
+    return tuple(map(plain, told))
 
 
 def _where(part: Part) -> str:
