@@ -19,8 +19,9 @@ least half fail; it is inconclusive if more than half are; else it is partial. I
 of parts. Where a claim says that every seed must comply, the smallest and the largest value of all seeds take the place
 of the interval. The setting says how much was measured: *quick* is fewer seeds and shorter training than *full*, and
 smaller networks in some. What was published for other networks is not refuted by ours: there "fails" reads *not seen in
-MLPs*. Every claim has a negative control, a false version of it that is made from the same measurements; where the same
-rules do not reject the control, the claim is inconclusive whatever its own numbers say.
+MLPs*. Every claim has a negative control, a false version of it, made from the same measurements or planted in their
+place; where the same rules do not reject the control, the claim is inconclusive whatever its own numbers say. A control
+tells whether the rules can say no; that the measurement is right is for the tests.
 """
 
 
