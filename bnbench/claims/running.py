@@ -17,7 +17,7 @@ from bnbench.claims.training import train_records
 from bnbench.errors import UserError
 from bnbench.records import ENGINE_VERSION
 
-SOURCE = "source"
+SOURCE, ENGINE = "source", "engine"
 
 
 @dataclass(frozen=True)
@@ -61,12 +61,17 @@ def run_claim(claim_id: str, *, size: Size, runs_dir: Path, say: Callable[[str],
 
 
 def known_result(runs_dir: Path, claim_id: str, *, size: Size, source: str) -> Result | None:
-    """Return the result that is there for this very source, None where there is none or it is of another one."""
+    """Return the result that is there for this very source and engine, None where there is none or it is of others."""
     path = result_path(runs_dir, claim_id, size)
     if not path.is_file():
         return None
     result = read_result(path)
-    return result if result.versions.get(SOURCE) == source else None
+    return result if is_of(result, source) else None
+
+
+def is_of(result: Result, source: str) -> bool:
+    """Return whether a result is of this source, by the engine that trains today."""
+    return (result.versions.get(SOURCE), result.versions.get(ENGINE)) == (source, str(ENGINE_VERSION))
 
 
 def measure(claim: Claim, *, size: Size, runs_dir: Path, say: Callable[[str], None], source: str) -> Result:
@@ -88,7 +93,7 @@ def versions(source: str) -> dict[str, str]:
     """Return what a result depends on."""
     return {
         SOURCE: source,
-        "engine": str(ENGINE_VERSION),
+        ENGINE: str(ENGINE_VERSION),
         "python": platform.python_version(),
         **{name: _version(name) for name in ("bnbench", "torch", "numpy")},
     }

@@ -129,6 +129,22 @@ def test_what_is_measured_is_kept_until_the_claim_changes(
     assert read_result(path).verdict is Verdict.FAILS
 
 
+def test_what_another_engine_trained_is_measured_again(
+    own_catalogue: Write, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    own_catalogue("A1_numbers")
+    run("A1", runs_dir=tmp_path)
+    path = result_path(tmp_path, "A1_numbers", "quick")
+    data = json.loads(path.read_text())
+    path.write_text(json.dumps(data | {"versions": data["versions"] | {"engine": "another"}}))
+    markdown = tmp_path / "claims.md"
+    main(["report", str(tmp_path), "--markdown", str(markdown)])
+    assert "was changed since this was measured" in markdown.read_text()
+    capsys.readouterr()
+    assert run("A1", runs_dir=tmp_path) == 0
+    assert "measuring" in capsys.readouterr().err
+
+
 def test_results_of_claims_are_no_cells_of_the_folder_of_runs(own_catalogue: Write, tmp_path: Path) -> None:
     own_catalogue("A1_numbers")
     run("A1", runs_dir=tmp_path / "runs")

@@ -9,7 +9,7 @@ from bnbench.claims.report.page import to_html
 from bnbench.claims.report.picture import as_file
 from bnbench.claims.report.view import View, verdicts_counted, view_of
 from bnbench.claims.result import FOLDER, Result, read_results
-from bnbench.claims.running import SOURCE
+from bnbench.claims.running import is_of
 from bnbench.claims.source import experiment_file, source_hash
 from bnbench.errors import UserError
 from bnbench.records.atomic import make_folder, write_atomically
@@ -53,7 +53,7 @@ def is_current(result: Result) -> bool:
     gone = result.experiment is not None and not experiment_file(result.experiment).is_file()
     if result.claim_id not in claim_ids() or gone:
         return False
-    return result.versions.get(SOURCE) == source_hash(result.claim_id, experiment=result.experiment)
+    return is_of(result, source_hash(result.claim_id, experiment=result.experiment))
 
 
 def _write_pictures(views: Sequence[View], folder: Path) -> None:
