@@ -8,20 +8,24 @@ the others written by the writer that runs use. Then what one cell is on a disk.
 
 import argparse
 import json
+import os
 import shlex
 import subprocess
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from importlib.util import find_spec
 from pathlib import Path
 from statistics import median
+from types import MappingProxyType
 
 from rich.console import Console
 from rich.table import Table
 
 from benchmarks.command import Report, measure_and_print
+from benchmarks.ray_cluster import Cluster
 from benchmarks.report import environment
 from bnbench.config import as_dict, config_as_noted
 from bnbench.datasets import load
@@ -37,8 +41,12 @@ NORMS = ("none", "batch", "layer", "group", "instance", "weight", "rms")
 # records of the quickstart's size, 51 rows for each of 16 seeds, of fewer steps
 SHORT = ("budget.max_steps=50", "budget.eval_every_steps=1")
 CLOCKS = ("seconds", "processor_seconds")
+NOTHING: Mapping[str, str] = MappingProxyType({})
 OVERHEAD_WITHIN_SECONDS = 0.5
 RESUME_WITHIN_SECONDS = 5.0
+
+
+RAY = "ray, 2 nodes"
 
 
 @dataclass(frozen=True)
@@ -55,6 +63,7 @@ ENGINES = (
     Engine(
         "joblib, 2 workers", "hydra_plugins.hydra_joblib_launcher", ("hydra/launcher=joblib", "hydra.launcher.n_jobs=2")
     ),
+    Engine(RAY, "hydra_plugins.hydra_ray_launcher", ("hydra/launcher=ray",)),
 )
 
 
@@ -66,11 +75,26 @@ def installed(engine: Engine) -> bool:
         return False
 
 
-def sweep_once(folder: Path, *arguments: str) -> dict[str, float]:
-    """Return what a sweep in a process of its own took, from its imports on."""
+@contextmanager
+def joined(engine: Engine) -> Iterator[Mapping[str, str]]:
+    """Start the nodes an engine needs; yield what a sweep needs to join them."""
+    if engine.name != RAY:
+        yield NOTHING
+        return
+    cluster = Cluster()
+    try:
+        yield cluster.environment
+    finally:
+        cluster.stop()
+
+
+def sweep_once(folder: Path, *arguments: str, environment: Mapping[str, str] = NOTHING) -> dict[str, float]:
+    """Return what a sweep in a process of its own, with this beside its environment, took, from its imports on."""
     output = folder / "times.json"
     words = [sys.executable, "-W", "ignore", "-m", "benchmarks.sweep_worker", str(output), "-m", *arguments]
-    run = subprocess.run(words, cwd=REPOSITORY, capture_output=True, text=True, check=False)
+    run = subprocess.run(
+        words, cwd=REPOSITORY, capture_output=True, text=True, check=False, env={**os.environ, **environment}
+    )
     found: dict[str, float] = json.loads(output.read_text()) if output.exists() else {"code": run.returncode}
     if run.returncode or found["code"]:
         raise RuntimeError(f"the sweep ended with exit code {found['code']}:\n{run.stdout}\n{run.stderr}")
@@ -78,14 +102,16 @@ def sweep_once(folder: Path, *arguments: str) -> dict[str, float]:
 
 
 def measure_engines(folder: Path, *, rounds: int, steps: int) -> list[Report]:
-    """Return cells per minute of the quickstart for every engine, in turn."""
+    """Return cells per minute of the quickstart for every engine, in turn; Ray's nodes run already."""
     minutes: dict[str, list[float]] = {engine.name: [] for engine in ENGINES}
     for turn in range(rounds):
-        for engine in filter(installed, ENGINES):
-            runs_dir = folder / f"{engine.name}-{turn}"
-            found = sweep_once(
-                folder, *QUICKSTART, *engine.overrides, f"budget.max_steps={steps}", f"runs_dir={runs_dir}"
-            )
+        for number, engine in enumerate(ENGINES):
+            if not installed(engine):
+                continue
+            runs_dir = folder / f"engine-{number}-{turn}"  # a comma of a name would be two folders to Hydra
+            asked = (*QUICKSTART, *engine.overrides, f"budget.max_steps={steps}", f"runs_dir={runs_dir}")
+            with joined(engine) as environment:
+                found = sweep_once(folder, *asked, environment=environment)
             minutes[engine.name].append((found["import_seconds"] + found["seconds"]) / 60)
     return [
         {

@@ -2,21 +2,15 @@
 
 import os
 import re
-import secrets
-import shutil
 import signal
-import socket
-import subprocess
-import sys
-import tempfile
 import time
 from collections.abc import Callable, Iterator
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from benchmarks.ray_cluster import Cluster
 from bnbench.records import holder, load_records
 
 pytestmark = pytest.mark.slow
@@ -32,7 +26,6 @@ JOBLIB = ("hydra/launcher=joblib", "hydra.launcher.n_jobs=2")
 LOCAL = ("hydra/launcher=submitit_local",)
 RAY = ("hydra/launcher=ray",)
 ONCE = (*RAY, "+hydra.launcher.ray.remote.max_retries=0")
-NODE = ("--num-cpus=1", "--num-gpus=1", "--object-store-memory=78643200", "--disable-usage-stats", "--block")
 START_SECONDS = 60
 MINE = """
 import os
@@ -46,67 +39,6 @@ class Mine(torch.nn.Identity):
         super().__init__()
         Path("gpus").write_text(os.environ["CUDA_VISIBLE_DEVICES"])
 """
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
-class Cluster:
-    """Two nodes of Ray on this machine, one processor and one pretended GPU each.
-
-    `environment` is what a sweep needs to join them.
-    """
-
-    def __init__(self) -> None:
-        self.folder = tempfile.mkdtemp(prefix="ray-")  # its sockets' paths have to be short
-        self.address = f"127.0.0.1:{free_port()}"
-        self.environment = {
-            "RAY_ADDRESS": self.address,
-            "RAY_AUTH_MODE": "token",
-            "RAY_AUTH_TOKEN": secrets.token_hex(16),
-            "PYTHONPATH": str(ROOT),
-        }
-        head = ("--head", "--node-ip-address=127.0.0.1", f"--port={self.address.partition(':')[2]}")
-        # the ports of workers have to leave the one that was free out
-        ports = ("--min-worker-port=0", "--max-worker-port=0")
-        self.nodes = [self._start(*head, *ports, "--include-dashboard=false", f"--temp-dir={self.folder}")]
-        self.add()
-
-    def add(self) -> None:
-        """Start another node."""
-        self.nodes.append(self._start(f"--address={self.address}", "--node-ip-address=127.0.0.1"))
-
-    def _start(self, *options: str) -> subprocess.Popen[bytes]:
-        output = Path(self.folder, f"{secrets.token_hex(4)}.txt")
-        with output.open("wb") as file:
-            node = subprocess.Popen(
-                [sys.executable, "-c", "from ray.scripts.scripts import main; main()", "start", *options, *NODE],
-                stdout=file,
-                stderr=subprocess.STDOUT,
-                cwd=self.folder,
-                env={**os.environ, **self.environment},
-                start_new_session=True,
-            )
-        until = time.monotonic() + START_SECONDS
-        while "Ray runtime started" not in output.read_text():
-            assert node.poll() is None, output.read_text()
-            assert time.monotonic() < until, output.read_text()
-            time.sleep(0.2)
-        return node
-
-    def kill(self, node: subprocess.Popen[bytes]) -> None:
-        """Kill a node with all that it started, as a machine that loses its power."""
-        with suppress(ProcessLookupError):
-            os.killpg(node.pid, signal.SIGKILL)
-        node.wait()
-
-    def stop(self) -> None:
-        for node in reversed(self.nodes):
-            self.kill(node)
-        shutil.rmtree(self.folder, ignore_errors=True)
 
 
 @pytest.fixture(scope="module")
