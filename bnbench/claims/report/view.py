@@ -11,7 +11,7 @@ from bnbench.claims.verdict import Finding, Verdict
 from bnbench.reports.cells import plain
 
 SCOPES: dict[Scope, str] = {
-    "exact": "exact: the paper speaks of fully connected networks",
+    "exact": "exact: the paper ran it on fully connected networks, or what it derives includes them",
     "transfer": "transfer: the paper speaks of other networks; what is not seen here does not refute it",
 }
 
