@@ -9,7 +9,7 @@ from pathlib import Path
 from shlex import join
 
 from bnbench.claims.result import FOLDER
-from bnbench.claims.source import experiment_file
+from bnbench.claims.source import experiment_file, experiment_lines
 from bnbench.errors import UserError
 from bnbench.records import Record, digest, load_records
 from bnbench.scoring.entry_curves import RESERVED_SEEDS
@@ -66,8 +66,7 @@ def _trained(
 
 def records_folder(experiment: str, overrides: Sequence[str]) -> str:
     """Return the folder's name: another experiment, in what is no comment, or other overrides have other records."""
-    lines = experiment_file(experiment).read_text(encoding="utf-8").splitlines()
-    asked = {"experiment": [line for line in lines if not line.startswith("#")], "overrides": list(overrides)}
+    asked = {"experiment": experiment_lines(experiment), "overrides": list(overrides)}
     return f"{experiment}-{digest(asked, length=8)}"
 
 
