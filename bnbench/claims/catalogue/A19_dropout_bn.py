@@ -215,7 +215,7 @@ CLAIM = Claim(
         "before every norm"
     ),
     rule="the 95 % interval of the first lies within 5 % of 1, that of the second above 0",
-    cost=Cost(quick=1.2, full=20.0),
+    cost=Cost(quick=1.1, full=20.0),
     parts=(
         Part("ratio", statement="the shift is that of the formula", holds=Region(0.95, 1.05), unit="×"),
         Part(

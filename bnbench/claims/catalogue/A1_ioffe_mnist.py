@@ -181,7 +181,7 @@ CLAIM = Claim(
         "on both data sets the 95 % interval of the difference lies above 0, that of the ratio of steps above 2 (in "
         "direction: above 1), that of the ratio of drifts below 1"
     ),
-    cost=Cost(quick=4.0, full=90.0),
+    cost=Cost(quick=4.5, full=90.0),
     parts=tuple(part for dataset in DATASETS for part in parts_of(dataset)),
     measure=measure,
     control=Control(

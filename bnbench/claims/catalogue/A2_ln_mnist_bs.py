@@ -125,7 +125,7 @@ CLAIM = Claim(
         "of the minibatches since the evaluation before, with batch norm by their own statistics"
     ),
     rule="the 95 % interval of the difference lies above 0, and that of the ratio above 1",
-    cost=Cost(quick=3.3, full=50.0),
+    cost=Cost(quick=3.2, full=50.0),
     parts=(
         Part(
             "batch_size",

@@ -29,7 +29,7 @@ def measure(setting: Setting) -> Measured:
     width, depths = setting.choose(miniature=(32, JUDGED_DEPTHS), quick=(64, DEPTHS), full=(64, DEPTHS))
     overrides = setting.choose(
         miniature=(
-            *("dataset=digits", "budget.max_steps=200", "budget.eval_every_steps=100"),
+            *("dataset=digits", "budget.max_steps=150", "budget.eval_every_steps=75"),
             "optimizer.lr=[0.00390625,0.015625,0.0625,0.25,1,4,16,64]",
         ),
         quick=(),
@@ -155,7 +155,7 @@ CLAIM = Claim(
         f"the 95 % interval lies above {TIMES:g} (in direction: above 1) at depths 10 and 20; depth 3 is shown and not "
         "judged, since the claim is about deep networks"
     ),
-    cost=Cost(quick=2.1, full=40.0),
+    cost=Cost(quick=2.0, full=40.0),
     parts=tuple(
         Part(
             f"depth_{depth}",

@@ -16,12 +16,16 @@ EVALUATIONS = 10
 TIMES = 3.0
 # by how much better than group norm the planted batch norm is at the smallest batch
 POINTS_GAINED = 5.0
+OF_TWO = (
+    "Of two rows without spatial positions batch norm makes ±1, whatever they are, and hardly any gradient passes: a "
+    "convolutional network, as the paper's, has thousands of positions in two images. Batch size 4 is the nearer to it."
+)
 
 
 def measure(setting: Setting) -> Measured:
     """Train both norms at every batch size, on as many samples, at learning rates in proportion to it."""
     batch_sizes = setting.choose(miniature=(SMALLEST, REFERENCE), quick=BATCH_SIZES, full=BATCH_SIZES)
-    samples = setting.choose(miniature=3_200, quick=17_920, full=61_440)
+    samples = setting.choose(miniature=1_920, quick=17_920, full=61_440)
     overrides = setting.choose(miniature=("dataset=digits", "model.hidden=[32,32,32]"), quick=(), full=())
     runs = {
         size: trained(setting.train("claim_b3_batch_size_sweep", *recipe(samples, size), *overrides))
@@ -32,7 +36,7 @@ def measure(setting: Setting) -> Measured:
     return Measured(
         values={"three_times": excess(lost["batch"], lost["group"]), "more": lost["batch"] - lost["group"]},
         series={"batch size": batch_sizes, "lost by group norm": lost["group"], **errors},
-        remarks=tuple(remark(norm, lost[norm], runs[REFERENCE]) for norm in NORMS),
+        remarks=(*(remark(norm, lost[norm], runs[REFERENCE]) for norm in NORMS), OF_TWO),
     )
 
 
@@ -123,7 +127,7 @@ CLAIM = Claim(
         "the 95 % intervals of this difference, and of the one without the factor, lie above 0; with the second alone "
         "the claim holds in part"
     ),
-    cost=Cost(quick=3.0, full=20.0),
+    cost=Cost(quick=4.2, full=30.0),
     parts=(
         Part(
             "three_times",
