@@ -165,7 +165,7 @@ def pooled_ratios(norms: Sequence[Variances]) -> Floats:
 
 
 def ratios(evaluated: Tensor, training: Tensor) -> Floats:
-    """Return the ratio of variances of every unit, without those that are hardly ever active: theirs is of a few rows."""
+    """Return the ratio of variances of every unit but those hardly ever active, whose ratio is of a few rows."""
     alive = evaluated > 0.01 * evaluated.median()
     return (evaluated[alive] / training[alive]).double().numpy()
 
