@@ -170,8 +170,8 @@ CLAIM = Claim(
         "60,000 binary ones), and as many images as the paper's, but of clothing: Fashion-MNIST; small Gaussian "
         "weights, SGD on batches of 60 for 3,000 steps (the paper: 50,000, as the full setting); each network at the "
         "best of the learning rates 0.1, 0.5, 2 and 8 (the paper states none). Looked at once before, on the images of "
-        "MNIST alone and at rates up to 2, where it failed (0.9 points less accurate, 2.2 times as many steps); the second "
-        "data set, the rate 8 and the drift were added after that, since the best rates were the largest tried"
+        "MNIST alone and at rates up to 2, where it failed (0.9 points less accurate, 2.2 times as many steps); the "
+        "second data set, the rate 8 and the drift were added after that, since the best rates were the largest tried"
     ),
     statistic=(
         "difference in test accuracy; steps without a norm over those with batch norm to the validation accuracy that "

@@ -117,8 +117,8 @@ CLAIM = Claim(
         f"5,000 images of MNIST (all of it is in no installable package), two hidden layers of 128 ReLU units (the "
         f"paper: 1,000), Adam at the best of four learning rates for each norm and batch size (the paper states "
         f"none), batches of {LARGE} and of {SMALL}, 30,720 samples each; both norms on the hidden layers only, which "
-        "is kinder to batch norm than the paper's, on all layers. A rate was added for both norms after a first look, since "
-        "the best was the last one tried"
+        "is kinder to batch norm than the paper's, on all layers. A rate was added for both norms after a first look, "
+        "since the best was the last one tried"
     ),
     statistic=(
         f"test accuracy lost from batch size {LARGE} to {SMALL} by batch norm, less that lost by layer norm; and, at "
