@@ -12,6 +12,7 @@ from bnbench.claims.result import FOLDER
 from bnbench.claims.source import experiment_file, experiment_lines
 from bnbench.errors import UserError
 from bnbench.records import Record, digest, load_records
+from bnbench.runs_commands.sweep_notes import newest_sweep
 from bnbench.scoring.entry_curves import RESERVED_SEEDS
 
 RECORDS_FOLDER = "records"
@@ -57,11 +58,15 @@ def _trained(
         *overrides,
     ]
     _run(command, say)
-    found = load_records(folder)
-    if found.failed or found.skipped:
-        raise UserError(f"{folder} holds runs that do not count: python -m bnbench.runs status {folder} names them")
+    found, sweep = load_records(folder), newest_sweep(folder)
+    # the folder may hold other cells too: of an earlier version of a claim's own model, say, or begun and interrupted
+    asked = sweep.cell_ids if sweep is not None else frozenset()
+    own = [record for record in found.records if record.cell_id in asked]
+    there = {(record.cell_id, seed["seed"]) for record in own for seed in record.seeds}
+    if not asked or not there >= {(cell_id, seed) for cell_id in asked for seed in seeds}:
+        raise UserError(f"{folder} lacks runs that were asked for: python -m bnbench.runs status {folder} names them")
     wanted = set(seeds)
-    return [kept for record in found.records if (kept := _of_seeds(record, wanted)).seeds]
+    return [kept for record in own if (kept := _of_seeds(record, wanted)).seeds]
 
 
 def records_folder(experiment: str, overrides: Sequence[str]) -> str:

@@ -1,6 +1,6 @@
 """The notes of the newest sweep in RUNS_DIR/sweeps: what its jobs came to, wherever it runs."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -23,7 +23,8 @@ class Refusal:
 class SweepNotes:
     """The newest sweep: its name, which begins with its start in UTC, the jobs noted so far, and the refused ones.
 
-    `num_jobs` and `num_cells` are how many it will have, None where that was not known when it began.
+    `num_jobs` and `num_cells` are how many it will have, None where that was not known when it began; `cell_ids` are
+    the cells that its jobs asked for.
     """
 
     name: str
@@ -32,6 +33,7 @@ class SweepNotes:
     num_cells: int | None
     last_note_at: float
     refusals: tuple[Refusal, ...]
+    cell_ids: frozenset[str]
 
 
 def newest_sweep(runs_dir: Path) -> SweepNotes | None:
@@ -52,6 +54,7 @@ def newest_sweep(runs_dir: Path) -> SweepNotes | None:
                 num_cells=_count(size, "cells") if begun else None,
                 last_note_at=max(path.stat().st_mtime for path in [*paths, *begun]),
                 refusals=tuple(_refusals(notes)),
+                cell_ids=frozenset(_cell_ids(notes)),
             )
     return None
 
@@ -69,3 +72,11 @@ def _refusals(notes: Sequence[Mapping[str, Any]]) -> list[Refusal]:
         for note in notes
         if isinstance(note.get("refusal"), str)
     ]
+
+
+def _cell_ids(notes: Sequence[Mapping[str, Any]]) -> Iterator[str]:
+    for note in notes:
+        cells = note.get("cells")
+        for cell in cells if isinstance(cells, list) else []:
+            if isinstance(cell, Mapping) and isinstance(cell.get("cell_id"), str):
+                yield cell["cell_id"]

@@ -1,10 +1,11 @@
 """Training for a claim: exactly the records that were asked for, found again, and a failure in its own words."""
 
+import shutil
 from pathlib import Path
 
 import pytest
 
-from bnbench.claims import source
+from bnbench.claims import source, training
 from bnbench.claims.source import source_hash
 from bnbench.claims.training import train_records
 from bnbench.errors import UserError
@@ -36,6 +37,24 @@ def test_the_records_are_those_of_these_overrides_and_seeds(tmp_path: Path) -> N
         for records in (slow, fast, fewer)
     ]
     assert seen == [[(0.1, [0, 1])], [(0.5, [0, 1, 2])], [(0.5, [1])]]
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(300)
+def test_cells_that_were_not_asked_for_this_time_do_not_count_and_stop_nothing(tmp_path: Path) -> None:
+    def trained(norm: str) -> list[tuple[str, list[int]]]:
+        options = (f"norm={norm}", *SHORT[1:])
+        records = train_records("quickstart", *options, all_seeds=(0, 1), runs_dir=tmp_path, say=silent)
+        return [(record.entry, sorted(seed["seed"] for seed in record.seeds)) for record in records]
+
+    assert trained("none") == [("none", [0, 1])]
+    (folder,) = (tmp_path / "claims" / "records").iterdir()
+    (cell,) = folder.glob("digits-none-*")
+    # as of an earlier version of what decides the cell: one finished, one begun
+    shutil.copytree(cell, folder / "digits-none-0123456789ab")
+    (folder / "digits-none-ba9876543210" / "seeds-0-1-01234567").mkdir(parents=True)
+    training._FOUND.clear()
+    assert trained("none") == [("none", [0, 1])]
 
 
 @pytest.mark.slow
