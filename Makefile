@@ -23,8 +23,8 @@ $(STAMP): pyproject.toml constraints.txt
 demo: $(STAMP) ## train the quick start and print its leaderboard
 	$(BIN)/python -m bnbench.train +experiment=quickstart -m
 
-test: $(STAMP) ## run the fast tests
-	$(BIN)/python -m pytest -m "not slow"
+test: $(STAMP) ## run the fast tests, in two processes
+	$(BIN)/python -m pytest -m "not slow" --numprocesses 2 --dist loadfile
 
 test-slow: $(STAMP) ## run the slow tests
 	$(BIN)/python -m pytest -m slow

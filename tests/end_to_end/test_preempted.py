@@ -175,10 +175,10 @@ def test_replicas_that_run_one_after_another(
     assert_goes_on: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """What draws from the global generator does not stack: each replica has a state of it of its own."""
-    (tmp_path / "drawing_norm.py").write_text(DRAWING_NORM)
+    (tmp_path / "preempted_norm.py").write_text(DRAWING_NORM)
     monkeypatch.syspath_prepend(tmp_path)
     with pytest.warns(UserWarning, match="one replica after another"):
-        assert_goes_on("norm=custom", "norm.class_path=drawing_norm:Noisy", step=7)
+        assert_goes_on("norm=custom", "norm.class_path=preempted_norm:Noisy", step=7)
 
 
 def test_it_may_be_asked_again_and_again(job: Any, stop: Stop, histories: Any, assert_same: Any) -> None:
