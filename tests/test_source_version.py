@@ -78,7 +78,7 @@ def in_a_notebook(cell: str, name: str, monkeypatch: pytest.MonkeyPatch, *, numb
     """What a cell of a notebook defines: no file, and its lines where `inspect` looks for them."""
     file = f"<cell {number}>"
     monkeypatch.setitem(linecache.cache, file, (len(cell), None, cell.splitlines(keepends=True), file))
-    monkeypatch.delattr(sys.modules["__main__"], "__file__")
+    monkeypatch.delattr(sys.modules["__main__"], "__file__", raising=False)
     names: dict[str, Any] = {"__name__": "__main__"}
     exec(compile(cell, file, "exec"), names)
     entry: Callable[..., Any] = names[name]
