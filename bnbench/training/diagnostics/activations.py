@@ -1,17 +1,11 @@
 """The distribution of what goes into every nonlinearity, and how far it has moved."""
 
-from collections.abc import Sequence
-
 import torch
-from jaxtyping import Float
-from torch import Tensor
 
-from bnbench.training.diagnostics.ascending import ascending
+from bnbench.training.diagnostics.ascending import PERCENTILES, ascending, percentiles
 from bnbench.training.diagnostics.diagnostic import Measurement, diagnostic
 from bnbench.training.diagnostics.moment import Moment
 from bnbench.training.diagnostics.network import without_known_layers
-
-PERCENTILES = (0.15, 0.50, 0.85)
 
 
 @diagnostic("activations", why_not=without_known_layers)
@@ -29,30 +23,18 @@ def activations(moment: Moment) -> list[Measurement]:
     found = []
     for layer in moment.network.layers:
         values = seen[layer.activation_input].flatten(1)  # (replicas, rows · units)
-        percentiles, values = percentiles_of(values, PERCENTILES), values.double()
+        now, values = percentiles(ascending(values), PERCENTILES), values.double()
         found += [
             Measurement("activation_mean", layer.name, values.mean(1)),
             Measurement("activation_deviation", layer.name, values.std(1, correction=0)),
             *(
-                Measurement(f"activation_p{share * 100:.0f}", layer.name, percentiles[:, column])
+                Measurement(f"activation_p{share * 100:.0f}", layer.name, now[:, column])
                 for column, share in enumerate(PERCENTILES)
             ),
         ]
         if layer.name in moment.memory:
-            moved = (percentiles - moment.memory[layer.name]).abs().mean(1)
-            spread = percentiles[:, -1] - percentiles[:, 0]
+            moved = (now - moment.memory[layer.name]).abs().mean(1)
+            spread = now[:, -1] - now[:, 0]
             found.append(Measurement("activation_drift", layer.name, moved / spread))
-        moment.memory[layer.name] = percentiles
+        moment.memory[layer.name] = now
     return found
-
-
-def percentiles_of(
-    values: Float[Tensor, "replicas numbers"], shares: Sequence[float]
-) -> Float[Tensor, "replicas shares"]:
-    """Return the percentiles of each row, linear between the two numbers next to them."""
-    # not torch.quantile, which refuses more than 16 million numbers
-    ordered = ascending(values)
-    positions = torch.tensor(shares, dtype=torch.float64, device=values.device) * (values.shape[1] - 1)
-    below = positions.floor().long()
-    above = positions.ceil().long()
-    return torch.lerp(ordered[:, below].double(), ordered[:, above].double(), positions - below)

@@ -6,13 +6,12 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from bnbench.training.diagnostics.ascending import ascending
+from bnbench.training.diagnostics.ascending import PERCENTILES, ascending, percentiles
 from bnbench.training.diagnostics.diagnostic import Measurement, diagnostic
 from bnbench.training.diagnostics.flat import Vectors, dot, flat, norm
 from bnbench.training.diagnostics.moment import Moment
 from bnbench.training.diagnostics.network import without_known_layers
 
-PERCENTILES = (15, 50, 85)
 # a deep network is looked at in so many places: each costs most of a step
 MAX_LAYERS = 4
 MAX_ROWS = 64
@@ -74,8 +73,8 @@ def _of_the_inputs(moment: Moment) -> list[Measurement]:
     for layer in moment.network.layers:
         now = ascending(seen[layer.activation_input][:, :, :MAX_UNITS].mT).double()
         found += [
-            Measurement(f"unit_p{percent}", layer.name, values[:, 0])
-            for percent, values in zip(PERCENTILES, percentiles(now), strict=True)
+            Measurement(f"unit_p{share * 100:.0f}", layer.name, values)
+            for share, values in zip(PERCENTILES, percentiles(now[:, 0], PERCENTILES).unbind(1), strict=True)
         ]
         if layer.name in moment.memory:
             before = moment.memory[layer.name]
@@ -113,24 +112,12 @@ def cosine(one: Vectors, other: Vectors) -> PerReplica:
     return dot(one, other) / (norm(one) * norm(other))
 
 
-def percentiles(ascending: Samples) -> Float[Tensor, "percentiles replicas units"]:
-    """Return the 15th, 50th and 85th percentile of every unit's inputs, linear between neighbours."""
-    return torch.stack([_percentile(ascending, percent) for percent in PERCENTILES])
-
-
 def percentile_drift(before: Samples, now: Samples) -> Float[Tensor, "replicas units"]:
     """Return how far the percentiles have gone, in units of the spread: mean |Q(t) − Q(t₀)| / (Q85(t) − Q15(t))."""
-    then, here = percentiles(before), percentiles(now)
-    return (here - then).abs().mean(0) / (here[-1] - here[0])
+    then, here = percentiles(before, PERCENTILES), percentiles(now, PERCENTILES)
+    return (here - then).abs().mean(2) / (here[..., -1] - here[..., 0])
 
 
 def wasserstein_distance(before: Samples, now: Samples) -> Float[Tensor, "replicas units"]:
     """Return the Wasserstein-1 distance of two samples of one size, each ascending: the mean of |x₍ᵢ₎ − y₍ᵢ₎|."""
     return (now - before).abs().mean(2)
-
-
-def _percentile(ascending: Samples, percent: float) -> Float[Tensor, "replicas units"]:
-    place = percent / 100 * (ascending.shape[2] - 1)
-    low = int(place)
-    high = min(low + 1, ascending.shape[2] - 1)
-    return torch.lerp(ascending[:, :, low], ascending[:, :, high], place - low)

@@ -9,19 +9,20 @@ import scipy
 import torch
 from hypothesis import strategies
 
+from bnbench.training.diagnostics.ascending import percentiles
 from bnbench.training.diagnostics.covariate_shift import (
     MAX_UNITS,
-    PERCENTILES,
     cosine,
     measure_covariate_shift,
     percentile_drift,
-    percentiles,
     wasserstein_distance,
 )
 from bnbench.training.diagnostics.moment import Batch, Moment
 
 MomentOf = Callable[..., Moment]
 Found = dict[tuple[str, str], torch.Tensor]
+
+PERCENTILES = (15, 50, 85)
 
 
 def by_name(moment: Moment) -> Found:
@@ -108,7 +109,9 @@ def test_percentiles_are_numpys_and_distances_scipys(values: list[float], shuffl
     others = [2 * value + 1 for value in values]
     one, other = (torch.tensor([[sorted(held)]], dtype=torch.float64) for held in (values, others))
     expected = [np.percentile(values, percent) for percent in PERCENTILES]
-    np.testing.assert_allclose(percentiles(one).flatten(), expected, rtol=1e-9, atol=1e-9)
+    np.testing.assert_allclose(
+        percentiles(one, [percent / 100 for percent in PERCENTILES]).flatten(), expected, rtol=1e-9, atol=1e-9
+    )
     distance = scipy.stats.wasserstein_distance(values, others)
     assert wasserstein_distance(one, other).item() == pytest.approx(distance, rel=1e-9, abs=1e-9)
 

@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 import torch
 
-from bnbench.training.diagnostics.activations import activations, percentiles_of
+from bnbench.training.diagnostics.activations import activations
+from bnbench.training.diagnostics.ascending import ascending, percentiles
 from bnbench.training.diagnostics.diagnostic import Measurement
 from bnbench.training.diagnostics.gradients import gradients, slope
 from bnbench.training.diagnostics.moment import Moment
@@ -90,7 +91,7 @@ def test_drift_is_the_shift_in_units_of_the_spread(moment_of: MomentOf) -> None:
 
 def test_percentiles_are_linear_between_neighbours() -> None:
     values = torch.tensor([[4.0, 0.0, 1.0, 2.0, 3.0], [10.0, 10.0, 10.0, 10.0, 20.0]])
-    assert percentiles_of(values, (0.0, 0.125, 0.5, 1.0)).tolist() == [[0, 0.5, 2, 4], [10, 10, 10, 20]]
+    assert percentiles(ascending(values), (0.0, 0.125, 0.5, 1.0)).tolist() == [[0, 0.5, 2, 4], [10, 10, 10, 20]]
 
 
 @pytest.mark.parametrize(("norm", "activation"), NETWORKS)
