@@ -2,9 +2,9 @@
 
 from collections.abc import Iterable
 from html import escape
-from importlib.resources import files
 
 from bnbench.reports.cells import plain
+from bnbench.reports.self_contained import asset
 
 MARKS = (
     "M-3.5 0A3.5 3.5 0 1 0 3.5 0A3.5 3.5 0 1 0-3.5 0z",
@@ -30,8 +30,8 @@ def svg(parts: Iterable[str], *, width: float, height: float, title: str) -> str
 
 def as_file(picture: str) -> str:
     """Return a picture that brings its own colours, for where there is no page around it."""
-    style = (files("bnbench.claims.report") / "assets" / "picture.css").read_text(encoding="utf-8")
-    colours = (files("bnbench.claims.report") / "assets" / "picture_colours.css").read_text(encoding="utf-8")
+    style = asset("bnbench.claims.report", "picture.css")
+    colours = asset("bnbench.claims.report", "picture_colours.css")
     head, tag, rest = picture.partition(">\n")
     return f"{head}{tag}<style>\n{colours}{style}</style>\n{rest}\n"
 

@@ -1,7 +1,5 @@
 """The page put together: templates that escape by themselves, one style sheet, scripts that a policy names."""
 
-import base64
-import hashlib
 import json
 from dataclasses import replace
 from functools import cache
@@ -9,7 +7,7 @@ from importlib.resources import files
 from typing import Any
 
 import plotly
-from jinja2 import Environment, PackageLoader, StrictUndefined
+from jinja2 import Environment
 from markupsafe import Markup
 
 from bnbench.reports.cells import footnotes, plain
@@ -18,8 +16,10 @@ from bnbench.reports.charts.style import SYMBOLS
 from bnbench.reports.page.blocks import sections
 from bnbench.reports.page.provenance import provenance, skipped_groups
 from bnbench.reports.page.summaries import across_summaries, tuned_summaries, why_summaries
+from bnbench.reports.self_contained import asset, policy, templates
 from bnbench.scoring.board import Board
 
+PACKAGE = "bnbench.reports.page"
 SCRIPTS = ("theme.js", "tables.js", "filters.js", "charts.js", "drill_down.js")
 
 
@@ -33,7 +33,7 @@ def to_html(board: Board) -> str:
     blocks = [block for section in found for block in section.blocks]
     has_charts = any(block.charts for block in blocks) or any(part.charts for part in (*across, *tuned, *why))
     library = _library() if has_charts else ""
-    script = "\n".join(map(_asset, SCRIPTS))
+    script = "\n".join(asset(PACKAGE, name) for name in SCRIPTS)
     template = _environment().get_template("page.html.jinja")
     return template.render(
         sections=found,
@@ -54,11 +54,12 @@ def to_html(board: Board) -> str:
         num_skipped=len(board.skipped),
         symbols=SYMBOLS,
         dark=in_the_dark(),
-        style=Markup(_asset("page.css")),
+        style=Markup(asset(PACKAGE, "page.css")),
         # our own two scripts: nothing of a record is in them
         library=Markup(library),
         script=Markup(script),
-        policy=_policy(library, script),
+        # the chart library writes style attributes, and hands a picture of a chart to whoever asks for one
+        policy=policy(library, script, images="data: blob:"),
     )
 
 
@@ -76,30 +77,9 @@ def as_json(value: Any) -> Markup:
 
 @cache
 def _environment() -> Environment:
-    made = Environment(
-        loader=PackageLoader("bnbench.reports.page"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
+    made = templates(PACKAGE)
     made.filters["as_json"] = as_json
     return made
-
-
-def _policy(*scripts: str) -> str:
-    """Return the Content-Security-Policy: nothing is loaded, and only scripts of these very texts run."""
-    hashes = (base64.b64encode(hashlib.sha256(text.encode()).digest()).decode() for text in scripts if text)
-    allowed = " ".join(f"'sha256-{each}'" for each in hashes)
-    # the chart library writes style attributes, and hands a picture of a chart to whoever asks for one
-    return (
-        f"default-src 'none'; script-src {allowed}; style-src 'unsafe-inline'; img-src data: blob:; "
-        "base-uri 'none'; form-action 'none'"
-    )
-
-
-def _asset(name: str) -> str:
-    return (files("bnbench.reports.page") / "assets" / name).read_text(encoding="utf-8")
 
 
 def _library() -> str:
